@@ -1,0 +1,289 @@
+"""``make demo``: start the shop, use it, break it, heal it, and watch it all the while.
+
+Everything listens on loopback, everything started here is ended here, all files are in ``.demo``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from demo.children import Children, port_from
+from demo.history import NOTE, replay
+
+ROOT = Path(__file__).resolve().parent.parent
+SPECS = ROOT / "demo" / "specs"
+FAULT = {"fail": 0.75, "delay": 0.4}
+REPORT_EVERY = 15
+WATCHED = "checkout-availability"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When payments is broken: first ``after`` seconds, for ``lasts``, again every ``every``."""
+
+    after: float = 60.0
+    lasts: float = 180.0
+    every: float = 900.0
+
+    def broken(self, elapsed: float) -> bool:
+        """Whether payments is to be broken this long after the start."""
+        return elapsed >= self.after and (elapsed - self.after) % self.every < self.lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens, on 127.0.0.1."""
+
+    web: int
+    shop: int
+    payments: int
+
+    @classmethod
+    def choose(cls, web: int) -> Ports:
+        """Free ports, the usual ones where possible (those written in ``demo/specs``)."""
+        shop = port_from(18081)
+        payments = port_from(18082, taken=(shop,))
+        return cls(port_from(web, taken=(shop, payments)), shop, payments)
+
+    def url(self, port: int) -> str:
+        """The address of one of them."""
+        return f"http://127.0.0.1:{port}"
+
+
+def write_specs(source: Path, target: Path, ports: Ports, log: Path) -> None:
+    """Copy the specs, with the ports and the log of this run in place of the usual ones."""
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("127.0.0.1:18081", f"127.0.0.1:{ports.shop}")
+        text = text.replace("127.0.0.1:18082", f"127.0.0.1:{ports.payments}")
+        text = text.replace(".demo/shop-access.log", str(log))
+        (target / path.name).write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Hold the state directory, emptied; a second demo in it is refused."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit(f"demo: a demo already runs in {state}; stop it first") from None
+        for path in state.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "lock":
+                path.unlink()
+        yield
+
+
+def get(url: str) -> Mapping[str, Any] | None:
+    """The JSON at this address; None when it does not answer yet."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            answer: Mapping[str, Any] = json.load(response)
+            return answer
+    except (OSError, ValueError):
+        return None
+
+
+def answers(url: str) -> bool:
+    """True when this address answers with a success."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def break_or_heal(ports: Ports, broken: bool) -> None:
+    """Tell payments to fail, or to work again."""
+    body = json.dumps(FAULT if broken else {}).encode()
+    url = ports.url(ports.payments) + "/admin/fault"
+    with urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=10):
+        pass
+
+
+def status_line(slo: Mapping[str, Any]) -> str:
+    """One line on an SLO, for those who have no browser here."""
+    attainment, left = slo["attainment"], slo["budget"]["remaining_ratio"]
+    burn = slo["burn_rate"]
+    if attainment is None or left is None:
+        return f"{slo['name']}: no data yet"
+    rates = "  ".join(f"{w} ×{burn[w]:.1f}" for w in ("5m", "1h") if burn.get(w) is not None)
+    word = "BURNING" if slo.get("burning") else slo["state"]
+    return f"{slo['name']}: {attainment:.4%}, {left:.1%} of the budget left, burn {rates}, {word}"
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, options: argparse.Namespace, children: Children) -> None:
+        self.options = options
+        self.children = children
+        self.state: Path = options.state.resolve()
+        self.ports = Ports.choose(options.port)
+        self.plan = Plan(after=options.fault_after, lasts=options.fault_seconds)
+        self.broken = False
+
+    def prepare(self) -> None:
+        """Write specs and history."""
+        log = self.state / "shop-access.log"
+        log.touch()
+        write_specs(SPECS, self.state / "specs", self.ports, log)
+        say("replaying 30 days of history …")
+        started = time.monotonic()
+        count = replay(self.state / "watchkeeper.db", self.state / "specs", time.time())
+        say(f"{count:,} minutes of counts in {time.monotonic() - started:.1f} s")
+
+    def start(self) -> None:
+        """Start the services, Watchkeeper, then the traffic; return when all are ready."""
+        p, python = self.ports, sys.executable
+        self.children.start("payments", [python, "-m", "demo.payments", "--port", str(p.payments)])
+        shop = [python, "-m", "demo.shop", "--port", str(p.shop), "--payments-port"]
+        shop += [str(p.payments), "--log", str(self.state / "shop-access.log")]
+        self.children.start("shop", shop)
+        for name, port in (("payments", p.payments), ("shop", p.shop)):
+            url = p.url(port) + "/metrics"
+            self.children.wait_for(lambda url=url: answers(url), name)  # type: ignore[misc]
+        serve = [str(Path(python).with_name("watchkeeper")), "serve", "--host", "127.0.0.1"]
+        serve += ["--specs", str(self.state / "specs"), "--db", str(self.state / "watchkeeper.db")]
+        serve += ["--port", str(p.web)]
+        self.children.start("watchkeeper", serve, {"WATCHKEEPER_DEMO_NOTE": NOTE})
+        traffic = [python, "-m", "demo.traffic", "--port", str(p.shop)]
+        self.children.start("traffic", traffic)
+        api = p.url(p.web) + "/api/v1/slos"
+        self.children.wait_for(lambda: get(api) is not None, "watchkeeper")
+
+    def watch(self) -> None:
+        """Break and heal payments by the plan, and report, until the time is up."""
+        started = time.monotonic()
+        reported = 0
+        while True:
+            time.sleep(0.5)
+            elapsed = time.monotonic() - started
+            if self.options.seconds and elapsed >= self.options.seconds:
+                return
+            gone = self.children.dead()
+            if gone:
+                raise SystemExit(f"demo: {gone} ended unexpectedly\n{self.children.tail(gone)}")
+            self.follow_plan(elapsed)
+            if elapsed >= (reported + 1) * REPORT_EVERY:
+                reported = int(elapsed // REPORT_EVERY)
+                self.report(elapsed)
+
+    def follow_plan(self, elapsed: float) -> None:
+        """Break or heal payments when it is time to."""
+        broken = self.plan.broken(elapsed)
+        if broken == self.broken:
+            return
+        break_or_heal(self.ports, broken)
+        self.broken = broken
+        if broken:
+            say(f"FAULT: {FAULT['fail']:.0%} of the charges fail now, the rest are slow")
+            say(f"       for {self.plan.lasts:.0f} s; watch checkout burn: {self.page(WATCHED)}")
+        else:
+            say("HEALED: payments works again; what was spent stays spent")
+
+    def report(self, elapsed: float) -> None:
+        """Print how checkout is doing."""
+        slo = get(self.ports.url(self.ports.web) + f"/api/v1/slos/{WATCHED}")
+        if slo is not None:
+            say(f"{elapsed:4.0f} s  {status_line(slo)}")
+
+    def page(self, slo: str) -> str:
+        """The address of an SLO's page."""
+        return f"{self.ports.url(self.ports.web)}/slos/{slo}"
+
+    def welcome(self) -> None:
+        """Say what runs where and what will happen."""
+        p = self.ports
+        end = f"Ends by itself in {self.options.seconds:.0f} s." if self.options.seconds else ""
+        print(
+            f"""
+  Overview             {p.url(p.web)}/
+  Checkout's budget    {self.page(WATCHED)}
+  API                  {p.url(p.web)}/api/v1/slos
+  The shop itself      {p.url(p.shop)}/   (metrics: {p.url(p.shop)}/metrics)
+  What is watched      {self.state}/specs   (edit: it is read again at once)
+
+  In {self.plan.after:.0f} s payments begins to fail: watch checkout burn. After
+  {self.plan.lasts:.0f} s it heals. The same comes again every {self.plan.every / 60:.0f} minutes.
+  The 30 days before now are replayed, not measured; the pages say so.
+  Break it yourself:   curl -d '{json.dumps(FAULT)}' {p.url(p.payments)}/admin/fault
+  Heal it:             curl -d '{{}}' {p.url(p.payments)}/admin/fault
+
+  Ctrl-C stops everything. {end}
+""",
+            flush=True,
+        )
+
+    def run(self) -> None:
+        """The whole run."""
+        self.prepare()
+        self.start()
+        self.welcome()
+        self.watch()
+
+
+def say(text: str) -> None:
+    """One line to the terminal, at once."""
+    print(f"demo: {text}", flush=True)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Options; each can also be given by environment, so that ``make demo X=…`` reaches it."""
+    env = os.environ.get
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=float(env("DEMO_SECONDS") or 0))
+    parser.add_argument("--port", type=int, default=int(env("DEMO_PORT") or 8080))
+    parser.add_argument("--state", type=Path, default=Path(env("DEMO_STATE") or ROOT / ".demo"))
+    parser.add_argument("--fault-after", type=float, default=float(env("DEMO_FAULT_AFTER") or 60))
+    parser.add_argument(
+        "--fault-seconds", type=float, default=float(env("DEMO_FAULT_SECONDS") or 180)
+    )
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Run until Ctrl-C, SIGTERM, or the time is up; leave nothing running."""
+    options = parse()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        # From here on a second Ctrl-C must not cut the stopping short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    with alone(options.state):
+        logs = options.state / "logs"
+        logs.mkdir()
+        try:
+            with Children(logs) as children:
+                signal.signal(signal.SIGINT, stop)
+                signal.signal(signal.SIGTERM, stop)
+                Demo(options, children).run()
+                say("the time is up; stopping")
+        except KeyboardInterrupt:
+            pass
+        say("everything is stopped")
+
+
+if __name__ == "__main__":
+    main()
