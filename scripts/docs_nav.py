@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from pygments.formatters import HtmlFormatter
+from pygments.formatters.html import HtmlFormatter
 
 SECTIONS = (
     ("Tutorial", "tutorial"),
@@ -52,9 +52,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the style sheet of the code colours, light and dark."""
-    css = "\n".join(
-        HtmlFormatter(style=style).get_style_defs(f"{prefix}.highlight")
+    colours = (
+        HtmlFormatter(style=style).get_style_defs(f"{prefix}.highlight")  # type: ignore[no-untyped-call]
         for prefix, style in PYGMENTS_STYLES
     )
-    files.append(File.generated(config, "assets/code.css", content=css))
+    files.append(File.generated(config, "assets/code.css", content="\n".join(colours)))
     return files
