@@ -157,15 +157,30 @@ def test_a_machine_without_apt_is_told_which_programs_are_missing(tmp_path: Path
     assert "package manager" in result.stderr
 
 
-def test_a_user_without_a_recent_python_is_told_what_to_do(tmp_path: Path) -> None:
-    old = dict.fromkeys(("python3", "python3.11", "python3.12", "python3.13"), "exit 1")
-    env = bin_with(tmp_path / "bin", {**old, "flock": "exit 0", "realpath": "echo x"})
+def run_setup(folder: Path, programs: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    env = bin_with(folder / "bin", {"flock": "exit 0", **programs})
+    (folder / "bin" / "rm").symlink_to(shutil.which("rm") or "/usr/bin/rm")
     env.pop("PYTHON", None)
-    command = ["bash", str(ROOT / "scripts" / "setup.sh"), str(tmp_path / "venv")]
-    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+    command = ["bash", str(ROOT / "scripts" / "setup.sh"), str(folder / "venv")]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30)
+
+
+def test_a_user_without_a_recent_python_is_told_what_to_do(tmp_path: Path) -> None:
+    names = ("python3", "python3.11", "python3.12", "python3.13")
+    result = run_setup(tmp_path, dict.fromkeys(names, "exit 1"))
     assert result.returncode == 2
     assert "no Python 3.11 or newer was found" in result.stderr
     assert "PYTHON=/path/to/python3 make setup" in result.stderr
+
+
+def test_a_user_whose_python_cannot_make_environments_is_told_what_to_install(
+    tmp_path: Path,
+) -> None:
+    python = '[ "$2" != venv ]'  # as on Debian without python3-venv
+    result = run_setup(tmp_path, {"python3": python, "id": "echo 1000"})
+    assert result.returncode == 2
+    assert "apt-get install python3-venv" in result.stderr
+    assert not (tmp_path / "venv").exists()
 
 
 def test_continuous_integration_runs_make_test_and_nothing_that_asks() -> None:
