@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any
 
 from demo.children import Children, port_from
-from demo.history import NOTE, replay
+from demo.history import NOTE
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "demo" / "specs"
@@ -144,6 +144,9 @@ class Demo:
 
     def prepare(self) -> None:
         """Write specs and history."""
+        # Late: the options and a second demo's refusal need not wait for SQLAlchemy.
+        from demo.replay import replay
+
         log = self.state / "shop-access.log"
         log.touch()
         write_specs(SPECS, self.state / "specs", self.ports, log)
@@ -162,14 +165,18 @@ class Demo:
         for name, port in (("payments", p.payments), ("shop", p.shop)):
             url = p.url(port) + "/metrics"
             self.children.wait_for(lambda url=url: answers(url), name)  # type: ignore[misc]
-        serve = [str(Path(python).with_name("watchkeeper")), "serve", "--host", "127.0.0.1"]
-        serve += ["--specs", str(self.state / "specs"), "--db", str(self.state / "watchkeeper.db")]
-        serve += ["--port", str(p.web)]
-        self.children.start("watchkeeper", serve, {"WATCHKEEPER_DEMO_NOTE": NOTE})
+        self.children.start("watchkeeper", self.serve(), {"WATCHKEEPER_DEMO_NOTE": NOTE})
         traffic = [python, "-m", "demo.traffic", "--port", str(p.shop)]
         self.children.start("traffic", traffic)
         api = p.url(p.web) + "/api/v1/slos"
         self.children.wait_for(lambda: get(api) is not None, "watchkeeper")
+
+    def serve(self) -> list[str]:
+        """The command that runs Watchkeeper on this run's specs and database."""
+        command = [str(Path(sys.executable).with_name("watchkeeper")), "serve"]
+        command += ["--specs", str(self.state / "specs")]
+        command += ["--db", str(self.state / "watchkeeper.db")]
+        return [*command, "--host", "127.0.0.1", "--port", str(self.ports.web)]
 
     def watch(self) -> None:
         """Break and heal payments by the plan, and report, until the time is up."""

@@ -1,0 +1,39 @@
+"""Write the replayed history into the ledger, through the same door as measured counts."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from demo.history import history_counts
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.measure.model import Batch
+from watchkeeper.slo import ledger
+from watchkeeper.slo.work import record_batch
+from watchkeeper.spec.load import load_directory
+from watchkeeper.store import Database, timeline
+
+
+def replay(database: Path, specs_directory: Path, now: Seconds) -> int:
+    """Record thirty days before ``now`` for every SLI of the specs; returns the minutes recorded.
+
+    The timeline says that these counts were replayed. Ends the demo when the specs have errors.
+    """
+    loaded = load_directory(specs_directory)
+    if loaded.specs is None:
+        raise SystemExit("\n".join(str(finding) for finding in loaded.errors))
+    db = Database.open(str(database))
+    recorded = 0
+    try:
+        for sli, counts in groupby(history_counts(loaded.specs, now), key=lambda c: c.sli):
+            batch = Batch(counts=list(counts))
+            with db.write() as conn:
+                record_batch(conn, loaded.specs, batch, now)
+                data = {"minutes": len(batch.counts)}
+                timeline.append(conn, now, "history.replayed", f"sli/{sli}", "demo", data)
+            recorded += len(batch.counts)
+        with db.write() as conn:
+            ledger.pack(conn, now)
+    finally:
+        db.close()
+    return recorded
