@@ -9,8 +9,8 @@ from demo.history import history_counts
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import Batch
 from watchkeeper.slo import ledger
-from watchkeeper.slo.work import record_batch
-from watchkeeper.spec.load import load_directory
+from watchkeeper.slo.work import apply_specs, record_batch
+from watchkeeper.spec import load
 from watchkeeper.store import Database, timeline
 
 
@@ -19,12 +19,14 @@ def replay(database: Path, specs_directory: Path, now: Seconds) -> int:
 
     The timeline says that these counts were replayed. Ends the demo when the specs have errors.
     """
-    loaded = load_directory(specs_directory)
+    loaded = load([specs_directory])
     if loaded.specs is None:
         raise SystemExit("\n".join(str(finding) for finding in loaded.errors))
     db = Database.open(str(database))
     recorded = 0
     try:
+        with db.write() as conn:
+            apply_specs(conn, loaded.specs, now)
         for sli, counts in groupby(history_counts(loaded.specs, now), key=lambda c: c.sli):
             batch = Batch(counts=list(counts))
             with db.write() as conn:
