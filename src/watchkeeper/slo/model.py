@@ -14,6 +14,7 @@ from watchkeeper.kernel.clock import Minute, Seconds
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 BURN_WINDOWS: tuple[tuple[str, int], ...] = (
     ("5m", 5),
@@ -25,7 +26,7 @@ BURN_WINDOWS: tuple[tuple[str, int], ...] = (
     ("3d", 4320),
     ("7d", 10080),
 )
-"""Windows of which every SLO's burn rate is shown: (name, minutes). The SLO's own window is added."""
+"""Windows of which every SLO's burn rate is shown: (name, minutes). Its own window is added."""
 
 
 class State(StrEnum):
@@ -145,7 +146,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """An interval in which budget was spent: when, how many bad events, its share of all consumed."""
+    """An interval in which budget was spent: when, how many bad events, share of all consumed."""
 
     start: Minute
     end: Minute

@@ -1,0 +1,168 @@
+"""When a budget runs out if the present error rate goes on, with roll-off. Pure.
+
+A rolling window forgets: while new minutes arrive at the present rate, old ones leave with what
+they allowed and what they spent. With ``may`` and ``bad`` the allowed and the bad events,
+
+    left(k) = left(0) − may(leaving k) + bad(leaving k) + k · (may − bad, a minute at present)
+
+and the budget is exhausted after the first k minutes with ``left(k) <= 0``. After one window
+length nothing old is left and ``left`` only grows or only falls, so the search ends there. A burn
+rate below 1 may still exhaust: clean minutes leave, and take the budget they earned with them.
+
+The search is exact and cheap: what has left only grows with k, so between two grid points a < b
+``left(k) >= left(0) − may(b) + bad(a) + min(a · gain, b · gain)``. A span in which this bound stays
+above zero cannot hold the crossing and is not read any closer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from watchkeeper.slo.model import BoolArray, FloatArray, IntArray
+from watchkeeper.slo.windows import Interval
+
+HOUR = 60
+MARGIN = 1e-9
+"""Relative margin of the vectorised screen: closer calls are decided by the exact search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Falling:
+    """``value(k) = h·start − h·lost(k) + h·gained(k) + n(k)·gain``; we ask when it falls to 0.
+
+    ``lost`` and ``gained`` never fall with k. All terms are multiplied by ``h`` (the minutes that
+    the present rate was measured over), so that whole counts stay whole numbers.
+    ``leaving`` gives (lost, gained) at increasing k; ``minutes`` gives n(k), the future minutes up
+    to k that count (all but corrected ones).
+    """
+
+    start: float
+    gain: float
+    h: int
+    leaving: Callable[[IntArray], tuple[FloatArray, FloatArray]]
+    minutes: Callable[[IntArray], FloatArray]
+    reached: Callable[[FloatArray, IntArray, FloatArray, FloatArray], BoolArray]
+
+
+def first(falling: Falling, grid: IntArray, origin: int = 0) -> int | None:
+    """The first whole k in (grid[0], grid[-1]] at which the value has fallen far enough, or None.
+
+    ``grid`` is increasing; ``origin + k`` on a whole hour is cheapest to read, so spans are split
+    there first and into minutes only where an hour may hold the crossing.
+    """
+    lost, gained = falling.leaving(grid)
+    n = falling.minutes(grid)
+    low = np.minimum(n[:-1] * falling.gain, n[1:] * falling.gain)
+    bound = falling.h * (falling.start - lost[1:] + gained[:-1]) + low
+    for i in np.flatnonzero(bound <= 0).tolist():
+        found = _within(falling, int(grid[i]), int(grid[i + 1]), origin)
+        if found is not None:
+            return found
+    return None
+
+
+def _within(falling: Falling, a: int, b: int, origin: int) -> int | None:
+    if b - a > HOUR:
+        return first(falling, hour_grid(a, b, origin), origin)
+    k = np.arange(a + 1, b + 1, dtype=np.int64)
+    lost, gained = falling.leaving(k)
+    n = falling.minutes(k)
+    value = falling.h * (falling.start - lost + gained) + n * falling.gain
+    hits = np.flatnonzero(falling.reached(value, k, lost, gained))
+    return int(k[hits[0]]) if len(hits) else None
+
+
+def hour_grid(a: int, b: int, origin: int) -> IntArray:
+    """a, every k between with ``origin + k`` on a whole hour, b."""
+    head = a + HOUR - (origin + a) % HOUR
+    inner = np.arange(head, b, HOUR, dtype=np.int64)
+    return np.concatenate(([a], inner, [b])).astype(np.int64)
+
+
+def counting_minutes(holes: Sequence[Interval], end: int) -> Callable[[IntArray], FloatArray]:
+    """n(k): how many of the k minutes after ``end`` lie outside the holes."""
+    future = [(max(a, end) - end, b - end) for a, b in holes if b > end]
+
+    def counted(k: IntArray) -> FloatArray:
+        n = k.astype(np.float64)
+        for a, b in future:
+            n -= np.clip(k, a, b) - a
+        return n
+
+    return counted
+
+
+def exhausts(
+    may: float,
+    bad: float,
+    rate: tuple[float, float, int],
+    leaving: Callable[[IntArray], tuple[FloatArray, FloatArray]],
+    minutes: Callable[[IntArray], FloatArray],
+) -> Falling:
+    """When what is left first is none.
+
+    ``may`` and ``bad`` are over the window now, ``rate`` is (may, bad, minutes) of the present
+    rate, ``leaving(k)`` is what the first k minutes of the window hold: (may, bad).
+    No bad event in the window is never an exhausted budget, however little it allows.
+    """
+    now_may, now_bad, h = rate
+
+    def reached(value: FloatArray, k: IntArray, _lost: FloatArray, gone: FloatArray) -> BoolArray:
+        some_bad = h * (bad - gone) + minutes(k) * now_bad > 0
+        spent: BoolArray = (value < 0) | ((value == 0) & some_bad)
+        return spent
+
+    return Falling(may - bad, now_may - now_bad, h, leaving, minutes, reached)
+
+
+def recovers(
+    may: float,
+    bad: float,
+    rate: tuple[float, float, int],
+    leaving: Callable[[IntArray], tuple[FloatArray, FloatArray]],
+    minutes: Callable[[IntArray], FloatArray],
+) -> Falling:
+    """When a spent budget is above zero again if traffic goes on without one more bad event."""
+
+    def swapped(k: IntArray) -> tuple[FloatArray, FloatArray]:
+        lost, gained = leaving(k)
+        return gained, lost
+
+    def reached(value: FloatArray, k: IntArray, _a: FloatArray, _b: FloatArray) -> BoolArray:
+        return value < 0
+
+    return Falling(bad - may, -rate[0], rate[2], swapped, minutes, reached)
+
+
+def nothing_leaves(k: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Roll-off of a calendar window: none."""
+    none = np.zeros(len(k))
+    return none, none
+
+
+def screen_grid(length: int, origin: int, segments: int) -> IntArray:
+    """A coarse grid over (0, length], on whole hours where it can be, for screening a fleet."""
+    if length <= HOUR:
+        return np.asarray([0, length], dtype=np.int64)
+    inner = [round(length * i / segments) for i in range(1, segments)]
+    whole = sorted({k - (origin + k) % HOUR for k in inner})
+    return np.asarray([0, *(k for k in whole if 0 < k < length), length], dtype=np.int64)
+
+
+def may_fall(
+    start: FloatArray, gain: FloatArray, lost: FloatArray, gained: FloatArray, grid: IntArray
+) -> BoolArray:
+    """Which of N values may fall to zero: the bound above, for all at once.
+
+    ``start``, ``gain`` (per minute) are [N]; ``lost``, ``gained`` are [len(grid), N] in the same
+    units. False is a proof that the value stays above zero; True means it must be looked at.
+    """
+    k = grid.astype(np.float64)[:, None]
+    low = np.minimum(k[:-1] * gain, k[1:] * gain)
+    bound = start - lost[1:] + gained[:-1] + low
+    margin = MARGIN * (np.abs(start) + lost[-1] + gained[-1] + k[-1] * np.abs(gain))
+    falls: BoolArray = np.any(bound <= margin, axis=0)
+    return falls

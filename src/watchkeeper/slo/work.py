@@ -1,0 +1,239 @@
+"""Doors of the room: record what was measured, evaluate, look closer, correct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sqlalchemy import Connection
+
+from watchkeeper.kernel.clock import HOUR_MINUTES, Seconds, minute_of
+from watchkeeper.kernel.errors import NotFound, UserError
+from watchkeeper.measure.model import Batch
+from watchkeeper.slo import checks, gather, ledger, store, versions
+from watchkeeper.slo import detail as rules
+from watchkeeper.slo.derived import Derived, Touched, derived_rows, follow, rebuild
+from watchkeeper.slo.fleet import Subject, judge, statuses
+from watchkeeper.slo.model import (
+    Correction,
+    Fleet,
+    FloatArray,
+    IntArray,
+    SloDetail,
+    SloStatus,
+    Spend,
+    TargetVersion,
+)
+from watchkeeper.slo.subjects import row_key, subjects, unknown, wanted
+from watchkeeper.slo.view import GOOD, MAY, SEEN, TOTAL, View
+from watchkeeper.slo.windows import Bounds, bounds, length, without
+from watchkeeper.spec.model import SloDefinition, Specs
+
+LATEST_MINUTES = 180
+
+
+# ---------------------------------------------------------------- recording
+
+
+def record_batch(conn: Connection, specs: Specs, batch: Batch, now: Seconds) -> int:
+    """Add a batch's counts to the ledger and bring slices and composites up to date.
+
+    One transaction (the caller's). Returns the ledger's revision.
+    """
+    revision = ledger.record(conn, batch.counts, now)
+    rows = derived_rows(specs)
+    if not rows or not batch.counts:
+        return revision
+    follow(conn, rows, _touched(rows, batch), now)
+    return ledger.revision(conn)
+
+
+def _touched(rows: Sequence[Derived], batch: Batch) -> Touched:
+    bases = {r.base for r in rows} | {p.key for r in rows for p in r.parts}
+    minutes: dict[tuple[str, tuple[tuple[str, str], ...]], set[int]] = {}
+    for count in batch.counts:
+        if count.sli in bases:
+            minutes.setdefault((count.sli, count.group), set()).add(count.minute)
+    return {row: np.asarray(sorted(at), dtype=np.int64) for row, at in minutes.items()}
+
+
+def apply_specs(conn: Connection, specs: Specs, now: Seconds) -> None:
+    """Take note of definitions that were loaded or changed: to be called at each load.
+
+    A changed target becomes a new version from this minute on, so the budget spent under the old
+    one stays as it was. Slices and composites that are new are computed from the SLI's history.
+    """
+    known = store.versions(conn)
+    for slo in specs.slos.values():
+        if versions.changed(known.get(slo.name, ()), slo.target):
+            store.add_version(conn, slo.name, TargetVersion(minute_of(now), slo.target))
+    rebuild(conn, derived_rows(specs), now)
+
+
+# ---------------------------------------------------------------- evaluating
+
+
+def evaluate_fleet(
+    conn: Connection, specs: Specs, now: Seconds, names: Sequence[str] | None = None
+) -> Fleet:
+    """Judge all SLOs (or those named: definitions or instances) at ``now``, at one revision.
+
+    ``conn`` should be one read transaction. Raises NotFound for a name that is not defined.
+    """
+    definitions = wanted(specs, names)
+    chosen = _subjects(conn, specs, definitions)
+    if names is not None:
+        asked = set(names)
+        chosen = [s for s in chosen if s.name in asked or s.definition.name in asked]
+    return Fleet(_evaluate(conn, chosen, now), now, ledger.revision(conn))
+
+
+def _subjects(
+    conn: Connection, specs: Specs, definitions: Sequence[SloDefinition]
+) -> list[Subject]:
+    found = ledger.find(conn, sorted({row_key(d) for d in definitions}))
+    rows = {key: [(r.id, r.group) for r in known] for key, known in found.items()}
+    return subjects(specs, definitions, rows)
+
+
+def _evaluate(conn: Connection, chosen: Sequence[Subject], now: Seconds) -> list[SloStatus]:
+    if not chosen:
+        return []
+    ends = {
+        d.window: bounds(d.window, now)
+        for d in {s.definition.window: s.definition for s in chosen}.values()
+    }
+    windows = [ends[s.definition.window] for s in chosen]
+    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    its = [gather.terms_of(s, b, changes, excluded) for s, b in zip(chosen, windows, strict=True)]
+    found = gather.sweep(conn, chosen, windows, its)
+    verdicts = judge(found.readings)
+    outlook = gather.outlook(conn, chosen, windows, found, verdicts)
+    slices = np.asarray([s.slice_minutes for s in chosen], dtype=np.float64)
+    warnings = checks.merge(
+        checks.suspects(found.readings, slices),
+        gather.steady(conn, chosen, windows, found),
+        gather.stopped(conn, chosen, windows, found),
+    )
+    return statuses(chosen, windows, found.readings, verdicts, outlook, warnings, now)
+
+
+# ---------------------------------------------------------------- one SLO in depth
+
+
+def detail(conn: Connection, specs: Specs, name: str, now: Seconds) -> SloDetail:
+    """One SLO (or instance) in depth, all at one revision. Raises NotFound for an unknown name."""
+    subject = _one(conn, specs, name)
+    status = _evaluate(conn, [subject], now)[0]
+    bound = bounds(subject.definition.window, now)
+    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    its = gather.terms_of(subject, bound, changes, excluded)
+    view = View(gather.reader(conn, subject.sli_id), its)
+    edges = rules.hours(bound.start, bound.end)
+    cum = view.cum(edges)
+    spends = _spends(view, edges, cum, status)
+    lately = np.arange(bound.end - LATEST_MINUTES, bound.end + 1, dtype=np.int64)
+    names = {subject.name, subject.definition.name}
+    return SloDetail(
+        status,
+        rules.burn_down(edges, cum, its.scale),
+        rules.series(edges, cum, HOUR_MINUTES),
+        rules.series(lately, view.cum(lately), 1),
+        spends,
+        status.budget.consumed - sum(s.bad for s in spends),
+        [c for n in sorted(names) for c in excluded.get(n, ())],
+        sorted(changes.get(subject.definition.name, ()), key=lambda v: v.since),
+        _unseen(conn, subject, bound, view, now),
+        ledger.revision(conn),
+    )
+
+
+def _one(conn: Connection, specs: Specs, name: str) -> Subject:
+    chosen = _subjects(conn, specs, wanted(specs, [name]))
+    found = next((s for s in chosen if s.name == name), None)
+    if found is not None:
+        return found
+    if name in specs.slos:
+        raise NotFound(
+            f"SLO {name!r} has one instance per label set",
+            f"ask for one of them, e.g. {chosen[0].name!r}",
+        )
+    raise unknown(name, [s.name for s in chosen])
+
+
+def _spends(view: View, edges: IntArray, cum: FloatArray, status: SloStatus) -> list[Spend]:
+    """Episodes that cost more than an even spend, to the minute, the largest first."""
+    steps = np.diff(cum, axis=0)
+    bad = steps[:, TOTAL] - steps[:, GOOD]
+    consumed = status.budget.consumed
+    spends: list[Spend] = []
+    for i, j in rules.episodes(bad * view.terms.scale, steps[:, MAY]):
+        cost = float(bad[i:j].sum())
+        spends.append(Spend(int(edges[i]), int(edges[j]), cost, cost / consumed, j == len(bad)))
+    return [_to_the_minute(view, s) for s in rules.largest(spends)]
+
+
+def _to_the_minute(view: View, spend: Spend) -> Spend:
+    """Cut the quiet minutes off both ends; the events stay the same."""
+    minutes = np.arange(spend.start, spend.end + 1, dtype=np.int64)
+    ends = minutes if len(minutes) <= 2 * HOUR_MINUTES else minutes[_outer(len(minutes))]
+    steps = np.diff(view.cum(ends), axis=0)
+    start, end = rules.trim(ends, steps[:, TOTAL] - steps[:, GOOD])
+    return Spend(start, end, spend.bad, spend.share, spend.ongoing)
+
+
+def _outer(n: int) -> IntArray:
+    """The first and the last hour's edges of a long episode: only there can minutes be cut off."""
+    return np.concatenate((np.arange(HOUR_MINUTES + 1), np.arange(n - HOUR_MINUTES - 1, n)))
+
+
+def _unseen(conn: Connection, subject: Subject, bound: Bounds, view: View, now: Seconds) -> int:
+    """Whole minutes of the window, since the first data and without corrections, with no data."""
+    if subject.sli_id < 0:
+        return 0
+    first = int(ledger.spans(conn, np.asarray([subject.sli_id], dtype=np.int64))[0, 0])
+    step = subject.slice_minutes
+    start, end = max(bound.start, first), minute_of(now) // step * step
+    if first < 0 or start >= end:
+        return 0
+    seen = np.diff(view.cum([start, end])[:, SEEN])[0] * step
+    return max(0, length(without((start, end), view.terms.holes)) - round(float(seen)))
+
+
+def sparklines(
+    conn: Connection, specs: Specs, names: Sequence[str], now: Seconds, points: int = 28
+) -> Mapping[str, list[float | None]]:
+    """Budget left over the window in ``points`` even steps, the last one now; by name.
+
+    The same line as the detail's burn-down, coarser. None where there is no evidence.
+    """
+    chosen = [s for s in _subjects(conn, specs, wanted(specs, names)) if s.name in set(names)]
+    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    alike: dict[Bounds, list[Subject]] = {}
+    for subject in chosen:
+        alike.setdefault(bounds(subject.definition.window, now), []).append(subject)
+    drawn: dict[str, list[float | None]] = {}
+    for bound, members in alike.items():
+        edges = np.round(np.linspace(bound.start, bound.end, points + 1)).astype(np.int64)
+        for subject, read in gather.read_together(conn, members, edges):
+            its = gather.terms_of(subject, bound, changes, excluded)
+            chart = rules.burn_down(edges, View(read, its).cum(edges), its.scale)
+            drawn[subject.name] = [None if v != v else v for v in chart.left[1:].tolist()]
+    return drawn
+
+
+# ---------------------------------------------------------------- corrections
+
+
+def correct(conn: Connection, correction: Correction) -> None:
+    """Exclude an interval from an SLO's arithmetic. Raises UserError when it is empty or unsaid."""
+    if correction.start >= correction.end:
+        raise UserError("the correction ends before it starts", "give an end after the start")
+    if not correction.reason.strip() or not correction.author.strip():
+        raise UserError("a correction needs a reason and an author", "say why, and who says so")
+    store.add_correction(conn, correction)
+
+
+def corrections(conn: Connection, slo: str) -> list[Correction]:
+    """The corrections of this SLO, the oldest first."""
+    return list(store.corrections_by_slo(conn).get(slo, ()))
