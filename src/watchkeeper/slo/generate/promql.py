@@ -1,8 +1,8 @@
 """Counts from PromQL: events that a counter saw in the last minute, without extrapolation. Pure.
 
 ``rate()`` and ``increase()`` extrapolate to the edges of their range, need two samples, and so
-never see the first value of a series. The difference of two samples does neither, and adds up: the sum
-of the differences over any stretch is the difference of its ends.
+never see the first value of a series. The difference of two samples does neither, and adds up:
+the sum of the differences over any stretch is the difference of its ends.
 """
 
 from __future__ import annotations

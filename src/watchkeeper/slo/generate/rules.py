@@ -49,6 +49,7 @@ RECORDED = (
     OBJECTIVE,
     TIME_TO_EXHAUSTION,
 )
+ALERT = "ErrorBudgetBurn"
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 DEFAULT_CONDITIONS = tuple(
     BurnCondition(parse_duration(long), parse_duration(short), Decimal(threshold), severity)
@@ -202,7 +203,7 @@ def _windows(of: Subject) -> list[Rule]:
     """Burn = bad / events / budget, with one rounding: a rate of exactly 14.4 is not 14.39999."""
     up, down = of.budget.denominator, of.budget.numerator
     if not down:
-        raise UserError(f"SLO {of.slo.name}: a target of 1 has no budget to burn", "aim lower")
+        return _flawless_windows(of)
     rules = []
     for window, seconds in windows_of(of).items():
         span = within(seconds)
@@ -214,12 +215,29 @@ def _windows(of: Subject) -> list[Rule]:
     return [*rules, Rule(ratio, ERROR_RATIO, labels=of.labels)]
 
 
+def _flawless_windows(of: Subject) -> list[Rule]:
+    """A target of 100 % has no budget to burn: only the error ratio is said."""
+    rules = []
+    for window, seconds in windows_of(of).items():
+        events, bad = (f"sum_over_time({of.pick(m)}[{within(seconds)}])" for m in (EVENTS, BAD))
+        labels = {**of.labels, "window": window}
+        rules.append(Rule(f"{bad}\n/\n({events} > 0)", ERROR_RATIO, labels=labels))
+    return rules
+
+
 def _budget(of: Subject) -> list[Rule]:
     objective = Rule(f"vector({of.slo.target})", OBJECTIVE, labels=of.labels)
     if not of.rolling:
         return [objective, *_exported_budget(of)]
     period = of.period.text
     drop = {**of.labels, "window": ""}
+    if not of.budget:
+        untouched = f"{of.pick(ERROR_RATIO, period)} <= bool 0"
+        return [
+            objective,
+            Rule(f"1 - {of.pick(ERROR_RATIO, period)}", ATTAINMENT, labels=drop),
+            Rule(untouched, BUDGET_REMAINING, labels=drop),
+        ]
     return [
         objective,
         Rule(f"1 - {of.pick(ERROR_RATIO, period)}", ATTAINMENT, labels=drop),
@@ -248,8 +266,7 @@ def _from_exported(of: Subject) -> list[Rule]:
     burn = Rule(_exported(of, metric_names.BURN_RATE.name), BURN_RATE, labels=of.labels)
     ratio = f"{of.pick(BURN_RATE)} * {decimal_text(of.budget)}"
     return [
-        burn,
-        Rule(ratio, ERROR_RATIO, labels=of.labels),
+        *([burn, Rule(ratio, ERROR_RATIO, labels=of.labels)] if of.budget else []),
         Rule(f"vector({of.slo.target})", OBJECTIVE, labels=of.labels),
         *_exported_budget(of),
     ]
@@ -273,7 +290,21 @@ def _exported(of: Subject, metric: str) -> str:
 
 
 def _alerts(of: Subject) -> list[Rule]:
+    if not of.budget:
+        return [_alert_of_any(of)]
     return [_alert(of, condition) for condition in of.conditions]
+
+
+def _alert_of_any(of: Subject) -> Rule:
+    native = of.native and of.slo.sli is not None
+    expr = f"{of.pick(ERROR_RATIO, '5m')} > 0" if native else f"{of.pick(BUDGET_REMAINING)} <= 0"
+    text = {"summary": f"{_title(of)}: a bad event, and the target of 100 % allows none"}
+    return Rule(expr, alert=ALERT, labels={**of.labels, "severity": "page"}, annotations=text)
+
+
+def _title(of: Subject) -> str:
+    """Its name, with braces that Prometheus would take for a template taken apart."""
+    return (of.slo.display_name or of.slo.name).replace("{{", "{ {")
 
 
 def _alert(of: Subject, condition: BurnCondition) -> Rule:
@@ -283,9 +314,8 @@ def _alert(of: Subject, condition: BurnCondition) -> Rule:
         f"{of.pick(BURN_RATE, short)} >= {limit}"
     )
     labels = {**of.labels, "severity": condition.severity, "window": long, "short_window": short}
-    name = of.slo.display_name or of.slo.name
     annotations = {
-        "summary": f"{name}: the error budget burns {limit} times too fast or more",
+        "summary": f"{_title(of)}: the error budget burns {limit} times too fast or more",
         "description": (
             f'Over {long} the burn rate is {{{{ $value | printf "%.2f" }}}} and over {short} it is '
             f"at least {limit}. At {limit} the budget of {of.period} is gone in "
@@ -293,7 +323,7 @@ def _alert(of: Subject, condition: BurnCondition) -> Rule:
         ),
     }
     own = {_label(k): str(v) for k, v in of.slo.annotations.items()}
-    return Rule(expr, alert="ErrorBudgetBurn", labels=labels, annotations={**own, **annotations})
+    return Rule(expr, alert=ALERT, labels=labels, annotations={**own, **annotations})
 
 
 def _label(text: str) -> str:
