@@ -1,0 +1,1 @@
+"""The cases that others get wrong: one table of truth, others and ours. See docs/explanation."""
