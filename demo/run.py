@@ -168,15 +168,16 @@ class Demo:
         self.children.start("watchkeeper", self.serve(), {"WATCHKEEPER_DEMO_NOTE": NOTE})
         traffic = [python, "-m", "demo.traffic", "--port", str(p.shop)]
         self.children.start("traffic", traffic)
-        api = p.url(p.web) + "/api/v1/slos"
-        self.children.wait_for(lambda: get(api) is not None, "watchkeeper")
+        self.children.wait_for(lambda: answers(p.url(p.web) + "/readyz"), "watchkeeper")
 
     def serve(self) -> list[str]:
         """The command that runs Watchkeeper on this run's specs and database."""
         command = [str(Path(sys.executable).with_name("watchkeeper")), "serve"]
         command += ["--specs", str(self.state / "specs")]
         command += ["--db", str(self.state / "watchkeeper.db")]
-        return [*command, "--host", "127.0.0.1", "--port", str(self.ports.web)]
+        command += ["--host", "127.0.0.1", "--port", str(self.ports.web)]
+        # Nobody signs in to a demo; it is on a loopback address.
+        return [*command, "--interval", "5", "--anonymous-write"]
 
     def watch(self) -> None:
         """Break and heal payments by the plan, and report, until the time is up."""

@@ -10,10 +10,12 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 from tests.support.documents import ROOT, Block, all_blocks, command_lines, pages
+from watchkeeper.faces.cli.main import cli
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -121,3 +123,63 @@ def test_commands_in_a_shell_block_are_found_behind_variables_pipes_and_comments
     text = "$ A=1 wk lint slos | sort  # wk none\nls && watchkeeper \\\n  serve\n# wk status\n"
     block = Block(ROOT / "README.md", 1, "bash", (), text)
     assert list(command_lines(block)) == [["wk", "lint", "slos"], ["watchkeeper", "serve"]]
+
+
+def command_tree(group: click.Group, path: tuple[str, ...] = ()) -> dict[str, click.Command]:
+    """Every command by its words, groups left out: ``ledger import`` → its command."""
+    found: dict[str, click.Command] = {}
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None, name
+            if isinstance(command, click.Group):
+                found |= command_tree(command, (*path, name))
+            else:
+                found[" ".join((*path, name))] = command
+    return found
+
+
+COMMANDS = command_tree(cli)
+
+
+def test_every_command_is_documented_with_an_example() -> None:
+    shown = {" ".join(words[1:]) for b in all_blocks("bash", "sh") for words in command_lines(b)}
+    missing = [name for name in COMMANDS if not any(line.startswith(name) for line in shown)]
+    assert missing == []
+
+
+def wrong_words(words: list[str]) -> str:
+    """What is wrong with a command line from the docs; empty when it exists as written."""
+    name = next((" ".join(words[1:n]) for n in (3, 2) if " ".join(words[1:n]) in COMMANDS), None)
+    if name is None:
+        return "" if words[1:2] in ([], ["--help"], ["--version"]) else "no such command"
+    known = {o for p in COMMANDS[name].params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
+    used = {word.split("=")[0] for word in words if word.startswith("--")}
+    return f"no option {sorted(used - known)}" if used - known else ""
+
+
+def test_every_command_line_in_the_docs_exists_as_written() -> None:
+    wrong = {
+        f"{block} {' '.join(words)}": problem
+        for block in all_blocks("bash", "sh", "console")
+        for words in command_lines(block)
+        if (problem := wrong_words(words))
+    }
+    assert wrong == {}
+
+
+def test_a_command_or_an_option_that_does_not_exist_is_noticed() -> None:
+    assert wrong_words(["wk", "lnit", "slos"]) == "no such command"
+    assert wrong_words(["wk", "lint", "--fancy", "slos"]) == "no option ['--fancy']"
+    assert wrong_words(["wk", "ledger", "export", "--out=x"]) == ""
+
+
+def test_every_environment_variable_that_is_read_is_documented() -> None:
+    read = {
+        name
+        for path in (ROOT / "src").rglob("*.py")
+        for name in re.findall(r"\"(WATCHKEEPER_[A-Z_]+)\"", path.read_text(encoding="utf-8"))
+    }
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages())
+    assert read
+    assert {name for name in read if name not in text} == set()
