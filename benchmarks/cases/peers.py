@@ -74,16 +74,19 @@ def pyrra_period(url: str) -> float | None:
 
 
 def our_rules(url: str) -> float | None:
-    """What the rules that we generate for Prometheus say is used: counts each minute, summed.
+    """The share of the budget that the rules that we generate for Prometheus say is used."""
+    bad, events = our_counts(url)
+    return None if bad is None or not events else bad * 1000 / events
 
-    Asked for as subqueries, as for Sloth.
-    """
+
+def our_counts(url: str) -> tuple[float | None, float | None]:
+    """Bad events and all events that our generated rules count, asked for as subqueries too."""
     groups = yaml.safe_load(generate_prometheus(specs(url))["watchkeeper.rules.yaml"])["groups"]
     rules = {rule["record"]: rule["expr"] for rule in groups[0]["rules"] if rule.get("record")}
     events, bad = rules["slo:events:count"], rules["slo:bad:count"]
     bad = bad.replace(f'slo:events:count{{slo="{SLO}"}}', f"({events})")
-    span = "[29d23h59m59s:1m]"
-    return query(url, f"sum_over_time(({bad}){span}) * 1000 / sum_over_time(({events}){span})", END)
+    found = [query(url, f"sum(sum_over_time(({e})[29d23h59m59s:1m]))", END) for e in (bad, events)]
+    return found[0], found[1]
 
 
 def ask(case: Case, rules: Rules, expr: str, interval: str) -> float | None:

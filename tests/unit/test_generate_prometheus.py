@@ -187,7 +187,7 @@ def test_no_servers_at_all_is_an_error() -> None:
 def test_each_slo_is_in_one_shard_with_all_of_its_rules() -> None:
     slos = [slo(f"s{i}", method=TimeSlices(5, Decimal("0.9"))) for i in range(40)]
     files = generate_prometheus(specs(slos), shards=4)
-    assert sorted(files) == [f"shard-{i}-of-4/watchkeeper.rules.yaml" for i in range(4)]
+    assert sorted(files) == [f"shard-{i}-of-4.watchkeeper.rules.yaml" for i in range(4)]
     homes: dict[str, set[str]] = {}
     for name, text in files.items():
         for rule in rules_of(text):

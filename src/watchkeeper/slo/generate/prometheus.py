@@ -32,8 +32,8 @@ def generate_prometheus(
     """Rule files by relative file name, the same for the same definitions.
 
     Plain: one file, ``watchkeeper.rules.yaml``. ``per_group``: one file for each SLO.
-    ``shards``: a folder for each of that many Prometheus servers (``shard-0-of-4/…``); an SLO's
-    rules stay together, and going from n to n + 1 servers moves one SLO in n + 1.
+    ``shards``: files for each of that many Prometheus servers (``shard-0-of-4.…``); an SLO's rules
+    stay together, and going from n to n + 1 servers moves one SLO in n + 1.
     ``names`` picks SLOs (NotFound for one that is not defined). ``lookback`` is how long a
     series may be silent and still be the same series, not a new one.
     Raises UserError for an SLO that cannot be written as rules, saying which and why.
@@ -58,7 +58,7 @@ def _chosen(specs: Specs, names: Sequence[str] | None) -> Iterable[SloDefinition
 
 def _file(slo: SloDefinition, shards: int | None, per_group: bool) -> str:
     name = f"{file_name(slo.name)}.rules.yaml" if per_group else "watchkeeper.rules.yaml"
-    return name if shards is None else f"shard-{shard_of(slo.name, shards)}-of-{shards}/{name}"
+    return name if shards is None else f"shard-{shard_of(slo.name, shards)}-of-{shards}.{name}"
 
 
 def file_name(text: str) -> str:
