@@ -1,0 +1,174 @@
+"""What Prometheus knows about series that we meet for the first time.
+
+Did it hold them before a gap? Was their target read before and had not got them? When did their
+process start? These decide whether a first value is new events or a baseline
+(``counters.first_value_counts``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.measure.counters import YOUNG, Birth
+from watchkeeper.measure.prometheus.api import Api, TooMuchError
+from watchkeeper.measure.selectors import NAME, Matcher, quote, regex_literal, selector
+
+Target = tuple[str, str]
+Labels = Mapping[str, str]
+
+_STAGES = (3600, 86_400)
+_BATCH = 100
+_DAY = 86_400
+_SETTLED = 120.0
+_EVIDENCE_BACK = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Newborn:
+    """A series without a past: its labels, first sample, and the selectors of its siblings."""
+
+    labels: Labels
+    first: Seconds
+    siblings: tuple[str, ...]
+
+
+def target_of(labels: Labels) -> Target:
+    """What is scraped as one: job and instance."""
+    return labels.get("job", ""), labels.get("instance", "")
+
+
+def last_values(
+    api: Api, series: Sequence[Labels], at: Seconds, lookback: float
+) -> list[Mapping[str, Any] | None]:
+    """Each series' last sample before ``at``, at most ``lookback`` seconds old, else None.
+
+    A result has ``value`` or ``histogram``. Looks back an hour first, a day, then all the way:
+    series that came back after a gap are found cheaply, new ones cost only look-ups in the index.
+    """
+    found: list[Mapping[str, Any] | None] = [None] * len(series)
+    stages = [s for s in _STAGES if s < lookback] + [lookback]
+    for stage in stages:
+        by_name: dict[str, list[int]] = defaultdict(list)
+        for index, labels in enumerate(series):
+            if found[index] is None:
+                by_name[labels.get(NAME, "")].append(index)
+        for indexes in by_name.values():
+            for start in range(0, len(indexes), _BATCH):
+                _look(api, series, indexes[start : start + _BATCH], at, stage, found)
+    return found
+
+
+def _look(
+    api: Api,
+    series: Sequence[Labels],
+    indexes: Sequence[int],
+    at: Seconds,
+    seconds: float,
+    found: list[Mapping[str, Any] | None],
+) -> None:
+    query = " or ".join(
+        f"last_over_time({_exact(series[i])}[{math.ceil(seconds)}s])" for i in indexes
+    )
+    try:
+        results = api.instant(query, at)
+    except TooMuchError:
+        if len(indexes) == 1:
+            raise
+        half = len(indexes) // 2
+        _look(api, series, indexes[:half], at, seconds, found)
+        _look(api, series, indexes[half:], at, seconds, found)
+        return
+    wanted = {_unnamed(series[i]): i for i in indexes}
+    for result in results:
+        index = wanted.get(_unnamed(result["metric"]))
+        if index is not None:
+            found[index] = result
+
+
+def _exact(labels: Labels) -> str:
+    return str(selector(*(Matcher(k, "=", v) for k, v in labels.items())))
+
+
+def _unnamed(labels: Labels) -> frozenset[tuple[str, str]]:
+    return frozenset((k, v) for k, v in labels.items() if k != NAME)
+
+
+def births(
+    api: Api,
+    newborns: Sequence[Newborn],
+    met: Mapping[Target, Seconds],
+    start: Seconds,
+    end: Seconds,
+) -> list[Birth]:
+    """The evidence for each; ``met`` says when each target was first met while reading."""
+    open_targets = {
+        target_of(n.labels)
+        for n in newborns
+        if met.get(target_of(n.labels), math.inf) >= n.first and n.labels.get("instance")
+    }
+    read, started = _target_facts(api, sorted(open_targets), start - _EVIDENCE_BACK, end)
+    observed: dict[tuple[str, int], bool] = {}
+    return [_birth(api, n, met, read, started, observed) for n in newborns]
+
+
+def _birth(
+    api: Api,
+    newborn: Newborn,
+    met: Mapping[Target, Seconds],
+    read: Mapping[Target, Seconds],
+    started: Mapping[Target, list[tuple[Seconds, Seconds]]],
+    observed: dict[tuple[str, int], bool],
+) -> Birth:
+    target, first = target_of(newborn.labels), newborn.first
+    if met.get(target, math.inf) < first or read.get(target, math.inf) < first:
+        return Birth(first, target_read_before=True)
+    process = next((p for at, p in started.get(target, ()) if at >= first), None)
+    if process is None:
+        before = _observed(api, newborn.siblings, first - _SETTLED, observed)
+        return Birth(first, siblings_before=before)
+    young = first - process <= YOUNG  # then no sibling need be asked for
+    return Birth(
+        first,
+        process_start=process,
+        siblings_at_start=not young and _observed(api, newborn.siblings, process, observed),
+    )
+
+
+def _target_facts(
+    api: Api, targets: Sequence[Target], start: Seconds, end: Seconds
+) -> tuple[dict[Target, Seconds], dict[Target, list[tuple[Seconds, Seconds]]]]:
+    """When each target was first read well in this span, and its process' start at each sample."""
+    read: dict[Target, Seconds] = {}
+    started: dict[Target, list[tuple[Seconds, Seconds]]] = defaultdict(list)
+    for begin in range(0, len(targets), _BATCH):
+        part = targets[begin : begin + _BATCH]
+        instances = quote("|".join(dict.fromkeys(regex_literal(i) for _, i in part)))
+        query = f'{{__name__=~"up|process_start_time_seconds",instance=~{instances}}}'
+        for series in api.instant(f"{query}[{math.ceil(end - start)}s]", end):
+            target = target_of(series["metric"])
+            up = series["metric"].get(NAME) == "up"
+            for at, text in series.get("values", ()):
+                if up and float(text) != 1:
+                    continue
+                if at < read.get(target, math.inf):
+                    read[target] = at
+                if not up:
+                    started[target].append((at, float(text)))
+    return read, started
+
+
+def _observed(
+    api: Api, siblings: Sequence[str], at: Seconds, known: dict[tuple[str, int], bool]
+) -> bool:
+    for sibling in siblings:
+        key = (sibling, int(at // 60))
+        if key not in known:
+            known[key] = bool(api.instant(f"count(last_over_time({sibling}[{_DAY}s]))", at))
+        if known[key]:
+            return True
+    return False
