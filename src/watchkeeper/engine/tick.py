@@ -1,0 +1,146 @@
+"""One tick: the whole flow as an ordered list."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from watchkeeper.engine.board import Board
+from watchkeeper.engine.collect import Collector, Work, work_of
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.errors import StoreError, WatchkeeperError
+from watchkeeper.measure import store as measure_store
+from watchkeeper.measure.model import Batch
+from watchkeeper.slo import ledger
+from watchkeeper.slo import work as slo_work
+from watchkeeper.spec import fingerprint, load
+from watchkeeper.spec.model import Specs
+from watchkeeper.store import Database, timeline
+
+log = logging.getLogger("watchkeeper.engine")
+
+CATCH_UP_SECONDS = 5.0
+"""How long one tick may go on asking sources that have more to give."""
+PACK_EVERY = 300.0
+"""Seconds between two packings of closed hours."""
+
+
+@dataclass
+class Engine:
+    """The parts of a tick and what it remembers between two; losing that memory loses nothing."""
+
+    db: Database
+    paths: Sequence[Path]
+    collector: Collector
+    board: Board
+    patience: float = 5.0
+    wall: Callable[[], float] = time.monotonic
+    _fingerprint: object = None
+    _packed_at: Seconds = 0.0
+    _steps: list[tuple[str, Callable[[Seconds], None]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steps = [
+            ("reload", self.reload),
+            ("measure and record", self.measure),
+            ("evaluate and publish", self.publish),
+            ("tidy", self.tidy),
+        ]
+
+    def tick(self, now: Seconds) -> None:
+        """Walk the list once. Trouble with the database is shown on the board and logged."""
+        for name, step in self._steps:
+            try:
+                step(now)
+            except StoreError as error:
+                log.error("tick step %s: %s", name, error)
+                self.board.post(trouble=f"{error.message} {error.hint}".strip(), ticked_at=now)
+                return
+        if self.board.posting.trouble:
+            self.board.post(trouble="")
+
+    def start(self, now: Seconds) -> None:
+        """Read the specs for the first time. Raises BrokenSpecs when they have errors."""
+        loaded = load(self.paths)
+        self._fingerprint = fingerprint(self.paths)
+        if loaded.specs is None:
+            raise BrokenSpecs(loaded.findings)
+        self._use(loaded.specs, now)
+        self.board.post(specs=loaded.specs, findings=loaded.findings)
+
+    def reload(self, now: Seconds) -> None:
+        """Take over a changed directory; a broken change keeps the last good one and says so."""
+        seen = fingerprint(self.paths)
+        if seen == self._fingerprint:
+            return
+        self._fingerprint = seen
+        loaded = load(self.paths)
+        if loaded.specs is None:
+            log.warning(
+                "specs changed but have %d errors; keeping the last good ones", len(loaded.errors)
+            )
+            self.board.post(reload_problem=loaded.findings)
+            return
+        self._use(loaded.specs, now)
+        self.board.post(specs=loaded.specs, findings=loaded.findings, reload_problem=())
+        log.info("specs reloaded: %d objectives", len(loaded.specs.slos))
+
+    def measure(self, now: Seconds) -> None:
+        """Collect from every source and record what came, each source in one transaction."""
+        works = work_of(self.board.posting.specs)
+        deadline = self.wall() + CATCH_UP_SECONDS
+        while works:
+            with self.db.read() as conn:
+                cursors = measure_store.cursors(conn, [w.definition.name for w in works])
+            results = self.collector.collect(works, cursors, now, self.patience)
+            works = [w for w, cursor, batch in results if self._record(w, cursor, batch, now)]
+            if self.wall() > deadline:
+                return
+
+    def publish(self, now: Seconds) -> None:
+        """Evaluate the fleet at one ledger revision and put it on the board."""
+        specs = self.board.posting.specs
+        with self.db.read() as conn:
+            fleet = slo_work.evaluate_fleet(conn, specs, now)
+        self.board.post(fleet=fleet, ticked_at=now)
+
+    def tidy(self, now: Seconds) -> None:
+        """Pack closed hours of the ledger now and then."""
+        if now - self._packed_at < PACK_EVERY:
+            return
+        self._packed_at = now
+        with self.db.write() as conn:
+            ledger.pack(conn, now)
+
+    def _use(self, specs: Specs, now: Seconds) -> None:
+        with self.db.write() as conn:
+            slo_work.apply_specs(conn, specs, now)
+            timeline.append(conn, now, "specs.loaded", "specs", "engine", {"slos": len(specs.slos)})
+
+    def _record(
+        self, work: Work, cursor: Mapping[str, Any] | None, batch: Batch, now: Seconds
+    ) -> bool:
+        """Save one batch; True when its source has more waiting."""
+        specs = self.board.posting.specs
+        with self.db.write() as conn:
+            saved = measure_store.save(conn, work.definition, batch, now, expected_cursor=cursor)
+            if saved and batch.counts:
+                slo_work.record_batch(conn, specs, batch, now)
+        return saved and batch.more
+
+
+class BrokenSpecs(WatchkeeperError):
+    """The specs have errors, so there is nothing to run: exit status 2."""
+
+    exit_status = 2
+    http_status = 400
+
+    def __init__(self, findings: Sequence[object]) -> None:
+        super().__init__(
+            "The specs have errors:\n" + "\n".join(f"  {f}" for f in findings),
+            "Mend them and try again; `wk lint DIR` shows the same list.",
+        )

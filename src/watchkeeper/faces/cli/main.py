@@ -1,0 +1,91 @@
+"""The `wk` command: finds the subcommand and imports only that."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from watchkeeper import __version__
+from watchkeeper.kernel.errors import WatchkeeperError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "calc": ("calc:calc", "What a target allows, in time and events."),
+    "completion": ("completion:completion", "Print the completion script of your shell."),
+    "correct": ("correct:correct", "Exclude an interval from an SLO, with a reason."),
+    "evaluate": ("evaluate:evaluate", "Evaluate a directory once, without a server."),
+    "export": ("convert:export", "Write specs in another form (OpenSLO)."),
+    "generate": ("generate:generate", "Make Prometheus rules or Grafana dashboards."),
+    "import": ("convert:import_", "Read Sloth, Pyrra or OpenSLO files into a directory."),
+    "ledger": ("ledger:ledger", "Import and export measured counts."),
+    "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
+    "schema": ("lint:schema", "Print the JSON Schema of what you write, for editors."),
+    "serve": ("serve:serve", "Run the server: engine, pages and API."),
+    "status": ("status:status", "Show the state of every SLO."),
+    "token": ("token:token", "Make, list and revoke API tokens."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, without importing anything."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, attribute = target[0].split(":")
+        found = getattr(importlib.import_module(f"watchkeeper.faces.cli.{module}"), attribute)
+        return found if isinstance(found, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, but a mistyped name is answered with the nearest known one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean `wk {near[0]}`?" if near else " `wk --help` lists them all."
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, from the short texts above."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="watchkeeper")
+def cli() -> None:
+    """Watchkeeper: SLOs, budgets and what they oblige, in one system."""
+
+
+def main() -> None:
+    """Entry point: renders our errors as text and turns them into exit statuses."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except WatchkeeperError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

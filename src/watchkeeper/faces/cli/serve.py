@@ -1,0 +1,130 @@
+"""`wk serve`: engine, pages and API in one process."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from watchkeeper.faces.cli import common
+from watchkeeper.kernel.errors import UserError
+
+
+@click.command()
+@common.specs_option
+@common.db_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--interval",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0.5, 15),
+    help="Seconds between two ticks of the engine.",
+)
+@click.option(
+    "--anonymous-read",
+    is_flag=True,
+    envvar="WATCHKEEPER_ANONYMOUS_READ",
+    help="Let anyone who can reach a loopback address read. Refused on other addresses.",
+)
+@click.option(
+    "--anonymous-write",
+    is_flag=True,
+    envvar="WATCHKEEPER_ANONYMOUS_WRITE",
+    help="Also let them push and correct; for demonstrations. Loopback only.",
+)
+@click.option(
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+)
+def serve(
+    specs_dir: Path,
+    db: str | None,
+    host: str,
+    port: int,
+    interval: float,
+    anonymous_read: bool,
+    anonymous_write: bool,
+    log_level: str,
+) -> None:
+    """Watch the specs' SLOs and serve pages and API until stopped.
+
+    A changed specs directory is taken over live; a broken change keeps the last good one.
+    """
+    if (anonymous_read or anonymous_write) and not _loopback(host):
+        raise UserError(
+            f"Anonymous access is refused on {host}.",
+            "It is for loopback addresses; elsewhere give people tokens: `wk token create`.",
+        )
+    if not specs_dir.exists():
+        raise UserError(f"There is no {specs_dir}.", "Give the directory with --specs DIR.")
+    logging.basicConfig(
+        level=log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    # httpx logs every request's URL, which may hold secrets of a data source.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write)
+
+
+def _run(
+    specs_dir: Path,
+    db: str | None,
+    host: str,
+    port: int,
+    interval: float,
+    read: bool,
+    write: bool,
+) -> None:
+    import uvicorn
+
+    from watchkeeper.access.model import Scope
+    from watchkeeper.app import build_engine, build_loop
+    from watchkeeper.faces.server import build_server
+    from watchkeeper.faces.services import Services
+    from watchkeeper.kernel.clock import SystemClock
+
+    clock = SystemClock()
+    with common.open_db(db) as database:
+        engine = build_engine(database, [specs_dir], patience=interval / 2)
+        engine.start(clock.now())
+        services = Services(
+            database, engine.board, clock, os.environ.get("WATCHKEEPER_DEMO_NOTE", "")
+        )
+        anonymous = frozenset(
+            [
+                *([Scope.READ] if read or write else []),
+                *([Scope.WRITE, Scope.PUSH] if write else []),
+            ]
+        )
+        app = build_server(services, build_loop(engine, interval, clock), anonymous)
+        click.echo(
+            f"Watchkeeper on http://{host}:{port} · {len(engine.board.posting.specs.slos)} "
+            f"objectives from {specs_dir} · ledger {database.url}",
+            err=True,
+        )
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,78 @@
+"""The server: pages, API, push endpoints, metrics and health behind one guard."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from watchkeeper.access.model import Scope
+from watchkeeper.engine.loop import Loop
+from watchkeeper.faces.api.routes import build_api
+from watchkeeper.faces.guard import Guard
+from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
+from watchkeeper.faces.push import push_routes
+from watchkeeper.faces.services import Services
+from watchkeeper.faces.signin import signin_routes
+from watchkeeper.faces.web.app import build_web
+from watchkeeper.kernel.errors import WatchkeeperError
+
+
+def build_server(
+    services: Services, loop: Loop | None = None, anonymous: frozenset[Scope] = frozenset()
+) -> Starlette:
+    """The whole application. With a loop, ticking starts and stops with it."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if loop is not None:
+            loop.start()
+        try:
+            yield
+        finally:
+            if loop is not None:
+                await run_in_threadpool(loop.stop)
+
+    return Starlette(
+        routes=_routes(services),
+        middleware=[Middleware(Guard, db=services.db, clock=services.clock, anonymous=anonymous)],
+        exception_handlers={WatchkeeperError: _our_error},
+        lifespan=lifespan,
+    )
+
+
+def _routes(services: Services) -> Sequence[BaseRoute]:
+    def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    def readyz(_: Request) -> Response:
+        ready = services.ready()
+        return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+
+    def metrics(_: Request) -> Response:
+        return Response(exposition(services), media_type=CONTENT_TYPE)
+
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        *signin_routes(services),
+        *push_routes(services),
+        Mount("/api", build_api(services)),
+        *build_web(services),
+    ]
+
+
+async def _our_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, WatchkeeperError):
+        raise error
+    if "text/html" in request.headers.get("accept", ""):
+        raise HTTPException(error.http_status, str(error))
+    return JSONResponse({"error": error.message, "hint": error.hint}, error.http_status)

@@ -1,0 +1,160 @@
+"""What faces stand on: the board, the database and the work functions, in one object.
+
+The API and the pages are handed the same `Services`, so that they cannot say different things.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from watchkeeper.engine.board import Board, Posting
+from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
+from watchkeeper.kernel.errors import NotFound, UserError
+from watchkeeper.measure import store as measure_store
+from watchkeeper.measure.model import SourceHealth
+from watchkeeper.slo import work as slo_work
+from watchkeeper.slo.model import Correction, Fleet, SloDetail
+from watchkeeper.spec.model import Finding, Specs
+from watchkeeper.store import Database, timeline
+
+STALE_AFTER = 120.0
+"""Seconds without a tick after which `/readyz` says no."""
+
+
+@dataclass
+class Services:
+    """Everything a page or an API route may call."""
+
+    db: Database
+    board: Board
+    clock: Clock
+    demo: str = ""
+    _sparks: dict[str, list[float | None]] = field(default_factory=dict)
+    _sparks_hour: int = -1
+    _sparks_specs: int = -1
+
+    # -- reading the board
+    def posting(self) -> Posting:
+        """The latest posting."""
+        return self.board.posting
+
+    def fleet(self) -> Fleet:
+        """All statuses at one instant and one revision."""
+        return self.board.posting.fleet
+
+    def specs(self) -> Specs:
+        """The definitions that the fleet was evaluated with."""
+        return self.board.posting.specs
+
+    def reload_problem(self) -> Sequence[Finding]:
+        """What is wrong with a changed directory whose last good form is still in use."""
+        return self.board.posting.reload_problem
+
+    def trouble(self) -> str:
+        """What hinders the engine now, or ''."""
+        return self.board.posting.trouble
+
+    def demo_note(self) -> str:
+        """What to say over every page of a demonstration."""
+        return self.demo
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        """Block until the board's number differs from ``seen``; the number then."""
+        return self.board.wait(seen, timeout).number
+
+    def ready(self) -> bool:
+        """True when the engine has ticked of late and has no trouble."""
+        posting = self.board.posting
+        return not posting.trouble and self.clock.now() - posting.ticked_at < STALE_AFTER
+
+    # -- reading the ledger
+    def detail(self, name: str) -> SloDetail:
+        """One SLO in depth, at one revision. Raises NotFound."""
+        posting = self.board.posting
+        if posting.fleet.get(name) is None and name not in posting.specs.slos:
+            raise NotFound(f"There is no SLO named {name!r}.", "GET /api/v1/slos lists them all.")
+        with self.db.read() as conn:
+            return slo_work.detail(conn, posting.specs, name, self.clock.now())
+
+    def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:
+        """Good ratio in equal parts of each SLO's window; kept for the hour, as they change slowly."""
+        hour, specs = int(self.clock.now() // 3600), id(self.board.posting.specs)
+        if (hour, specs) != (self._sparks_hour, self._sparks_specs):
+            self._sparks, self._sparks_hour, self._sparks_specs = {}, hour, specs
+        missing = [name for name in names if name not in self._sparks]
+        if missing:
+            with self.db.read() as conn:
+                found = slo_work.sparklines(
+                    conn, self.board.posting.specs, missing, self.clock.now()
+                )
+            self._sparks.update(found)
+        return {name: self._sparks.get(name, []) for name in names}
+
+    def source_health(self) -> Sequence[SourceHealth]:
+        """How each source is doing."""
+        with self.db.read() as conn:
+            return measure_store.health(
+                conn, list(self.board.posting.specs.sources.values()), self.clock.now()
+            )
+
+    def counters(self) -> Mapping[str, tuple[float, float]]:
+        """(good, total) ever counted of each SLO's SLI, by SLO name; for `/metrics`."""
+        with self.db.read() as conn:
+            return slo_work.counters(conn, self.board.posting.specs, self.clock.now())
+
+    # -- corrections
+    def corrections(self, name: str) -> Sequence[Correction]:
+        """The corrections of an SLO."""
+        self._must_exist(name)
+        with self.db.read() as conn:
+            return slo_work.corrections(conn, name)
+
+    def add_correction(
+        self, name: str, start: Seconds, end: Seconds, reason: str, author: str
+    ) -> Correction:
+        """Exclude [start, end) (widened to whole minutes) from an SLO. Raises UserError."""
+        self._must_exist(name)
+        if end <= start:
+            raise UserError("A correction must end after it starts.", "Check 'from' and 'to'.")
+        if not reason.strip():
+            raise UserError("A correction needs a reason.", "Say why these minutes do not count.")
+        now = self.clock.now()
+        correction = Correction(
+            id=secrets.token_hex(6),
+            slo=name,
+            start=minute_of(start),
+            end=window_end(end),
+            reason=reason.strip(),
+            author=author,
+            created_at=now,
+        )
+        with self.db.write() as conn:
+            slo_work.correct(conn, correction)
+            self._log(conn, "correction.added", name, author, {"id": correction.id})
+        self.refresh()
+        return correction
+
+    def remove_correction(self, name: str, correction_id: str, author: str) -> None:
+        """Count a corrected interval again. Raises NotFound."""
+        self._must_exist(name)
+        with self.db.write() as conn:
+            slo_work.uncorrect(conn, correction_id)
+            self._log(conn, "correction.removed", name, author, {"id": correction_id})
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Evaluate again now, so that a change is seen at once."""
+        posting, now = self.board.posting, self.clock.now()
+        with self.db.read() as conn:
+            fleet = slo_work.evaluate_fleet(conn, posting.specs, now)
+        self.board.post(fleet=fleet)
+
+    def _must_exist(self, name: str) -> None:
+        if self.fleet().get(name) is None and name not in self.specs().slos:
+            raise NotFound(f"There is no SLO named {name!r}.", "GET /api/v1/slos lists them all.")
+
+    def _log(self, conn: Any, kind: str, slo: str, actor: str, data: dict[str, Any]) -> None:
+        timeline.append(conn, self.clock.now(), kind, f"slo/{slo}", actor, data)

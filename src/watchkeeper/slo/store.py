@@ -1,0 +1,85 @@
+"""Corrections, target versions and looks in the database. With ledger_chunks, the room's only SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Column, Connection, Double, Index, String, Table, Text
+from sqlalchemy import delete, insert, select
+
+from watchkeeper.kernel.errors import NotFound
+from watchkeeper.slo.model import Correction, TargetVersion
+from watchkeeper.store import metadata
+
+correction = Table(
+    "slo_correction",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("slo", String(500), nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index("ix_slo_correction_slo", "slo"),
+)
+
+target_version = Table(
+    "slo_target",
+    metadata,
+    Column("slo", String(500), primary_key=True),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    # As text: a decimal comes back as it was written, on every database.
+    Column("target", String(60), nullable=False),
+)
+
+
+def versions(conn: Connection) -> Mapping[str, Sequence[TargetVersion]]:
+    """All targets that each SLO has had, the oldest first."""
+    found: dict[str, list[TargetVersion]] = {}
+    query = select(target_version).order_by(target_version.c.slo, target_version.c.since)
+    for row in conn.execute(query):
+        found.setdefault(row.slo, []).append(TargetVersion(row.since, Decimal(row.target)))
+    return found
+
+
+def add_version(conn: Connection, slo: str, version: TargetVersion) -> None:
+    """From this minute on the SLO's target is this one; a second change in one minute replaces."""
+    same = (target_version.c.slo == slo) & (target_version.c.since == version.since)
+    conn.execute(delete(target_version).where(same))
+    conn.execute(
+        insert(target_version).values(slo=slo, since=version.since, target=str(version.target))
+    )
+
+
+def corrections_by_slo(conn: Connection) -> Mapping[str, Sequence[Correction]]:
+    """All corrections, by SLO, the oldest first."""
+    found: dict[str, list[Correction]] = {}
+    for row in conn.execute(select(correction).order_by(correction.c.created_at, correction.c.id)):
+        found.setdefault(row.slo, []).append(
+            Correction(row.id, row.slo, row.start, row.end, row.reason, row.author, row.created_at)
+        )
+    return found
+
+
+def add_correction(conn: Connection, added: Correction) -> None:
+    """Keep a correction."""
+    conn.execute(
+        insert(correction).values(
+            id=added.id,
+            slo=added.slo,
+            start=added.start,
+            end=added.end,
+            reason=added.reason,
+            author=added.author,
+            created_at=added.created_at,
+        )
+    )
+
+
+def remove_correction(conn: Connection, correction_id: str) -> None:
+    """Forget a correction. Raises NotFound."""
+    gone = conn.execute(delete(correction).where(correction.c.id == correction_id))
+    if not gone.rowcount:
+        raise NotFound(f"There is no correction {correction_id!r}.", "List them first.")

@@ -1,0 +1,286 @@
+"""The database: opened by URL, read in snapshots, written in transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+"""How long a write waits for another process that holds the database."""
+MOST_TOGETHER = 500
+"""How many submitted writes share one transaction at most."""
+
+_Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+
+
+class Database:
+    """A database that is open. Safe for use by many threads."""
+
+    def __init__(self, engine: Engine, url: str, shared: bool) -> None:
+        self.url = url
+        self.dialect: Literal["sqlite", "postgresql"] = (
+            "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        )
+        self.engine = engine
+        # SQLite has one writer at a time: threads queue here instead of polling the file's lock.
+        self._writing = threading.RLock()
+        # An in-memory database is one connection, so its readers must queue as well.
+        self._shared = shared
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str | None = None, *, migrate: bool = True) -> Database:
+        """Open, and bring the tables up to date.
+
+        None is SQLite in ./watchkeeper.db; a plain path, ``sqlite:///path``, ``:memory:`` and
+        ``postgresql://…`` are understood. Raises UserError for other URLs and StoreError when the
+        database cannot be used.
+        """
+        where = url or "watchkeeper.db"
+        if where.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+            engine, shared = _postgresql(where), False
+        elif "://" in where and not where.startswith("sqlite://"):
+            raise UserError(
+                f"{where.split('://')[0]!r} is not a database we know.",
+                "Give a path (SQLite) or postgresql://user@host/name.",
+            )
+        else:
+            engine, shared = _sqlite(where.removeprefix("sqlite:///").removeprefix("sqlite://"))
+        db = cls(engine, engine.url.render_as_string(hide_password=True), shared)
+        try:
+            if migrate:
+                from watchkeeper.store.migrate import migrate as bring_up_to_date
+
+                bring_up_to_date(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent snapshot for the length of the block; nothing can be written in it."""
+        with self._queue_if_shared(), _translated(), self.engine.connect() as plain:
+            conn = plain.execution_options(wk_begin="read")
+            with conn.begin() as transaction:
+                yield conn
+                transaction.rollback()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed at the end of the block, rolled back when it raises."""
+        with self._queue_if_sqlite(), _translated(), self.engine.connect() as plain:
+            conn = plain.execution_options(wk_begin="write")
+            with conn.begin():
+                yield conn
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """Have ``work`` done in a transaction shared with others that wait; resolved once committed.
+
+        Work that raises undoes only itself and gives its error to its own future.
+        """
+        future: Future[T] = Future()
+        with self._starting:
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_all, name="writer", daemon=True)
+                self._writer.start()
+        self._jobs.put((work, future))
+        return future
+
+    def close(self) -> None:
+        """Finish submitted work and let go of all connections."""
+        if self._writer is not None:
+            self._jobs.put(None)
+            self._writer.join(30)
+            self._writer = None
+        self.engine.dispose()
+
+    def _queue_if_sqlite(self) -> contextlib.AbstractContextManager[object]:
+        return self._writing if self.dialect == "sqlite" else contextlib.nullcontext()
+
+    def _queue_if_shared(self) -> contextlib.AbstractContextManager[object]:
+        return self._writing if self._shared else contextlib.nullcontext()
+
+    def _write_all(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            jobs = [first]
+            last = False
+            while len(jobs) < MOST_TOGETHER and not last:
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                last = job is None
+                if job is not None:
+                    jobs.append(job)
+            self._write_together(jobs)
+            if last:
+                return
+
+    def _write_together(self, jobs: list[_Job]) -> None:
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            with self.write() as conn:
+                for work, future in jobs:
+                    _in_savepoint(conn, work, future, done)
+        except Exception as error:
+            for _, future in jobs:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for future, result in done:
+            future.set_result(result)
+
+
+def _in_savepoint(
+    conn: Connection,
+    work: Callable[[Connection], Any],
+    future: Future[Any],
+    done: list[tuple[Future[Any], Any]],
+) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        with conn.begin_nested():
+            result = work(conn)
+    except DBAPIError:
+        raise  # the transaction itself may be broken: nobody's work is done
+    except Exception as error:
+        future.set_exception(error)
+    else:
+        done.append((future, result))
+
+
+def _sqlite(path: str) -> tuple[Engine, bool]:
+    memory = path in ("", ":memory:")
+    if not memory:
+        parent = Path(path).resolve().parent
+        if not parent.is_dir():
+            raise UserError(f"There is no directory {parent}.", "Make it, or give another --db.")
+    engine = create_engine(
+        "sqlite://" if memory else f"sqlite:///{path}",
+        poolclass=StaticPool if memory else QueuePool,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        **({} if memory else {"pool_size": 8, "max_overflow": 56}),
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(raw: sqlite3.Connection, _: object) -> None:
+        # We begin transactions ourselves: the driver's own BEGIN comes too late for a snapshot.
+        raw.isolation_level = None
+        raw.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit is on disk before anyone is told, even when the power goes.
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA foreign_keys=ON")
+        raw.execute("PRAGMA cache_size=-16000")
+
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        write = conn.get_execution_options().get("wk_begin") != "read"
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine, memory
+
+
+def _postgresql(url: str) -> Engine:
+    plain = url.split("://", 1)[1]
+    engine = create_engine(
+        f"postgresql+psycopg://{plain}",
+        pool_size=8,
+        max_overflow=24,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5},
+    )
+
+    @event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        if conn.get_execution_options().get("wk_begin") == "read":
+            conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    return engine
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the drivers' errors into ours, which say what to do."""
+    try:
+        yield
+    except WatchkeeperError:
+        raise
+    except DBAPIError as error:
+        raise translate(error) from error
+
+
+def translate(error: DBAPIError) -> StoreError:
+    """A driver's error as one that says what to do about it."""
+    said = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+    low = said.lower()
+    for sign, message, hint in _SIGNS:
+        if sign in low:
+            return StoreError(f"{message} ({said})", hint)
+    return StoreError(f"The database refused: {said}", "Nothing was written by this transaction.")
+
+
+_SIGNS = (
+    (
+        "disk is full",
+        "The disk of the database is full.",
+        "Nothing was written. Make room; work goes on by itself then.",
+    ),
+    (
+        "disk i/o error",
+        "The disk of the database fails or is full.",
+        "Nothing was written. Check the disk and its free space.",
+    ),
+    (
+        "locked",
+        "The database is held by another process.",
+        f"Nothing was written after {BUSY_SECONDS:g} s of waiting. End the process that holds it.",
+    ),
+    (
+        "readonly",
+        "The database cannot be written.",
+        "Check the owner and mode of the file and of its directory.",
+    ),
+    (
+        "malformed",
+        "The database file is damaged.",
+        "Stop the server, keep a copy, and restore a backup or run sqlite3's .recover.",
+    ),
+    (
+        "not a database",
+        "That file is not a database.",
+        "Give another path with --db; this file was not touched.",
+    ),
+    (
+        "unable to open",
+        "The database file cannot be opened.",
+        "Check the path, and the mode of its directory.",
+    ),
+    (
+        "no space left",
+        "The disk of the database is full.",
+        "Nothing was written. Make room; work goes on by itself then.",
+    ),
+    (
+        "connection",
+        "The database server cannot be reached.",
+        "Check that PostgreSQL runs and that the URL is right; work goes on by itself then.",
+    ),
+)
