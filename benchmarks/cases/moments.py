@@ -24,7 +24,7 @@ EARLIER = 2 * 3600
 
 
 def samples(end: int) -> Iterator[str]:
-    """The series, a sample a minute."""
+    """The series, a sample in the last second of each minute."""
     good = bad = 0
     lines: tuple[list[str], list[str]] = ([], [])
     for minute in range(-240, 0):
@@ -32,7 +32,7 @@ def samples(end: int) -> Iterator[str]:
         good, bad = good + 25_000 - failed, bad + failed
         for into, code, value in ((lines[0], "200", good), (lines[1], "500", bad)):
             into.append(
-                f'{METRIC}{{job="myservice",code="{code}"}} {value} {end + minute * 60 + 60}\n'
+                f'{METRIC}{{job="myservice",code="{code}"}} {value} {end + minute * 60 + 59}\n'
             )
     yield f"# TYPE {METRIC} unknown\n"
     yield from lines[0]

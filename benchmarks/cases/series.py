@@ -1,6 +1,6 @@
 """The cases: series that a real service would leave in Prometheus, and the exact truth of each.
 
-A sample a minute, 30 days up to ``END``; the truth is counted while the series are made, from the
+A sample in the last second of each minute, 30 days up to ``END``; the truth is counted while the series are made, from the
 events themselves, by nothing that Prometheus or Watchkeeper computes.
 """
 
@@ -178,7 +178,7 @@ def open_metrics(case: Case) -> Iterator[str]:
         name = labels(key)
         for index, value in enumerate(values):
             if value is not None:
-                yield f"{name} {value:.0f} {START + (index - LEAD + 1) * MINUTE}\n"
+                yield f"{name} {value:.0f} {START + (index - LEAD + 1) * MINUTE - 1}\n"
     yield "# EOF\n"
 
 
