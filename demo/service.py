@@ -16,6 +16,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Histogram,
+    ProcessCollector,
     generate_latest,
 )
 
@@ -63,6 +64,7 @@ class Service:
         self.handlers = handlers
         self.registry = registry
         self.observe = observe
+        ProcessCollector(registry=registry)  # its start time tells a restart from a reset
         self.requests = Counter(
             "http_requests", "Requests answered.", ("route", "code"), registry=registry
         )

@@ -50,7 +50,7 @@ def command_lines(block: Block) -> Iterator[list[str]]:
     """The words of each ``wk`` or ``watchkeeper`` command in a shell block."""
     for line in block.text.replace("\\\n", " ").splitlines():
         stripped = re.sub(r"(^|\s)#.*$", "", line.removeprefix("$ ")).strip()
-        for part in re.split(r"\s*(?:\|\||&&|\||;)\s*", stripped):
+        for part in re.split(r"\s*(?:\|\||&&|\||;|[<$]\()\s*", stripped):
             try:
                 words = shlex.split(part)
             except ValueError:  # a quoted string that goes over several lines
