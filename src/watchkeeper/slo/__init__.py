@@ -10,9 +10,9 @@ Rules.
 - The ledger holds cumulative counts, so any window is a difference of two entries: exact to the
   event, at the same cost for five minutes as for a year. Late data corrects the past.
 - Decisions compare whole numbers, never rounded quotients. Targets are decimals.
-- 0 of 0 is no evidence: attainment, burn and remaining ratio are None, and the state is ``no_data``.
-- ``state`` speaks of the window, ``look`` of now: a page-level burn shows before a spent budget, and
-  an SLI that nobody has seen for an hour shows as no data while its budget is still known.
+- 0 of 0 is no evidence: attainment, burn, remaining ratio are None, and the state is ``no_data``.
+- ``state`` speaks of the window, ``look`` of now: a page-level burn shows before a spent budget,
+  and an SLI that nobody has seen for an hour shows as no data while its budget is still known.
 - Nothing rewrites the past: a changed target counts from the minute it was loaded.
 
 Files. Pure: ``windows`` ``versions`` ``budget`` ``burn`` ``view`` ``exhaustion`` ``slices``

@@ -13,10 +13,14 @@ together. A part without evidence in a minute has no say in it.
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from watchkeeper.slo.model import BoolArray, FloatArray
 from watchkeeper.spec.model import Composite
+
+_LONGEST = 400
 
 
 def row_key(composite: Composite) -> str:
@@ -25,6 +29,8 @@ def row_key(composite: Composite) -> str:
         f"{p.slo}={p.weight.normalize():f}" if composite.mode == "weighted" else p.slo
         for p in composite.parts
     )
+    if len(parts) > _LONGEST:  # a ledger key has room for 500 characters
+        parts = f"{parts[:80]}…{hashlib.sha256(parts.encode()).hexdigest()}"
     return f"#composite/{composite.mode}/{parts}"
 
 

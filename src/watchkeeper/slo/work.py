@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from sqlalchemy import Connection
 
-from watchkeeper.kernel.clock import HOUR_MINUTES, Seconds, minute_of
+from watchkeeper.kernel.clock import DAY_MINUTES, HOUR_MINUTES, Seconds, minute_of, window_end
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.measure.model import Batch
 from watchkeeper.slo import checks, gather, ledger, store, versions
@@ -28,6 +28,7 @@ from watchkeeper.slo.subjects import row_key, subjects, unknown, wanted
 from watchkeeper.slo.view import GOOD, MAY, SEEN, TOTAL, View
 from watchkeeper.slo.windows import Bounds, bounds, length, without
 from watchkeeper.spec.model import SloDefinition, Specs
+from watchkeeper.store import timeline
 
 LATEST_MINUTES = 180
 
@@ -67,6 +68,9 @@ def apply_specs(conn: Connection, specs: Specs, now: Seconds) -> None:
     for slo in specs.slos.values():
         if versions.changed(known.get(slo.name, ()), slo.target):
             store.add_version(conn, slo.name, TargetVersion(minute_of(now), slo.target))
+            if slo.name in known:
+                data = {"target": str(slo.target)}
+                timeline.append(conn, now, "slo.target", f"slo/{slo.name}", "specs", data)
     rebuild(conn, derived_rows(specs), now)
 
 
@@ -203,9 +207,9 @@ def _unseen(conn: Connection, subject: Subject, bound: Bounds, view: View, now: 
 def sparklines(
     conn: Connection, specs: Specs, names: Sequence[str], now: Seconds, points: int = 28
 ) -> Mapping[str, list[float | None]]:
-    """Budget left over the window in ``points`` even steps, the last one now; by name.
+    """Share of good events in ``points`` equal parts of each SLO's window, by name.
 
-    The same line as the detail's burn-down, coarser. None where there is no evidence.
+    None where a part has no evidence. Corrected intervals do not count.
     """
     chosen = [s for s in _subjects(conn, specs, wanted(specs, names)) if s.name in set(names)]
     changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
@@ -215,11 +219,22 @@ def sparklines(
     drawn: dict[str, list[float | None]] = {}
     for bound, members in alike.items():
         edges = np.round(np.linspace(bound.start, bound.end, points + 1)).astype(np.int64)
+        inner = edges[1:-1] - edges[1:-1] % HOUR_MINUTES  # whole hours are the cheapest to read
+        edges[1:-1] = np.maximum(inner, bound.start) if bound.length > DAY_MINUTES else edges[1:-1]
         for subject, read in gather.read_together(conn, members, edges):
             its = gather.terms_of(subject, bound, changes, excluded)
-            chart = rules.burn_down(edges, View(read, its).cum(edges), its.scale)
-            drawn[subject.name] = [None if v != v else v for v in chart.left[1:].tolist()]
+            steps = np.diff(View(read, its).cum(edges), axis=0)
+            pairs = zip(steps[:, GOOD].tolist(), steps[:, TOTAL].tolist(), strict=True)
+            drawn[subject.name] = [good / total if total > 0 else None for good, total in pairs]
     return drawn
+
+
+def counters(conn: Connection, specs: Specs, now: Seconds) -> Mapping[str, tuple[float, float]]:
+    """(good, total) ever counted of each SLO's evidence up to ``now``, by SLO or instance name."""
+    chosen = [s for s in _subjects(conn, specs, wanted(specs, None)) if s.sli_id >= 0]
+    ids = np.asarray([s.sli_id for s in chosen], dtype=np.int64)
+    rows = ledger.edges(conn, ids, [window_end(now)])[0].tolist()
+    return {s.name: (good, total) for s, (good, total, _) in zip(chosen, rows, strict=True)}
 
 
 # ---------------------------------------------------------------- corrections
@@ -232,6 +247,11 @@ def correct(conn: Connection, correction: Correction) -> None:
     if not correction.reason.strip() or not correction.author.strip():
         raise UserError("a correction needs a reason and an author", "say why, and who says so")
     store.add_correction(conn, correction)
+
+
+def uncorrect(conn: Connection, correction_id: str) -> None:
+    """Take a correction back: its interval counts again. Raises NotFound."""
+    store.remove_correction(conn, correction_id)
 
 
 def corrections(conn: Connection, slo: str) -> list[Correction]:
