@@ -58,26 +58,44 @@ def measured(url: str, now: float) -> SloStatus:
 
 
 def collect_and_evaluate(defined: Specs, url: str, now: float) -> Sequence[SloStatus]:
-    """What a tick of `serve` does with these SLOs, all of one Prometheus source, at ``now``."""
-    (definition,) = defined.sources.values()
-    source: Source = PrometheusSource(definition)
-    slis = [slo.sli for slo in defined.slos.values() if slo.sli is not None]
-    database, more = Database.open(url), True
+    """One cycle with a database at ``url`` that is opened and closed for it."""
+    watch = Watch(defined, url, now)
     try:
-        with database.write() as conn:
+        return watch.cycle(now)
+    finally:
+        watch.close()
+
+
+class Watch:
+    """What `serve` keeps between its ticks for SLOs that are all of one Prometheus source."""
+
+    def __init__(self, defined: Specs, url: str, now: float) -> None:
+        """Open the database and take note of the definitions."""
+        self.defined = defined
+        (self.definition,) = defined.sources.values()
+        self.source: Source = PrometheusSource(self.definition)
+        self.database = Database.open(url)
+        with self.database.write() as conn:
             work.apply_specs(conn, defined, now)
+
+    def cycle(self, now: float) -> Sequence[SloStatus]:
+        """Collect what is new up to ``now``, record it, evaluate."""
+        slis = [slo.sli for slo in self.defined.slos.values() if slo.sli is not None]
+        name, more = self.definition.name, True
         while more:
-            with database.read() as conn:
-                cursor = measure_store.cursors(conn, [definition.name]).get(definition.name)
-            batch = source.collect(slis, cursor, now)
+            with self.database.read() as conn:
+                cursor = measure_store.cursors(conn, [name]).get(name)
+            batch = self.source.collect(slis, cursor, now)
             problems = [note.message for note in batch.notes if note.kind == "error"]
             if problems:
                 raise RuntimeError(f"collecting failed: {'; '.join(problems)}")
-            with database.write() as conn:
-                measure_store.save(conn, definition, batch, now, expected_cursor=cursor)
-                work.record_batch(conn, defined, batch, now)
+            with self.database.write() as conn:
+                measure_store.save(conn, self.definition, batch, now, expected_cursor=cursor)
+                work.record_batch(conn, self.defined, batch, now)
             more = batch.more
-        with database.read() as conn:
-            return work.evaluate_fleet(conn, defined, now).statuses
-    finally:
-        database.close()
+        with self.database.read() as conn:
+            return work.evaluate_fleet(conn, self.defined, now).statuses
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

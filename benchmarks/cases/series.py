@@ -1,7 +1,7 @@
 """The cases: series that a real service would leave in Prometheus, and the exact truth of each.
 
-A sample in the last second of each minute, 30 days up to ``END``; the truth is counted while the series are made, from the
-events themselves, by nothing that Prometheus or Watchkeeper computes.
+A sample in the last second of each minute, 30 days up to ``END``; the truth is counted while the
+series are made, from the events themselves, by nothing that Prometheus or Watchkeeper computes.
 """
 
 from __future__ import annotations
