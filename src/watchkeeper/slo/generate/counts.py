@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from watchkeeper.kernel.errors import UserError
+from watchkeeper.measure.prometheus.promql import AsIs, as_is, with_window
 from watchkeeper.slo.generate import promql
 from watchkeeper.slo.generate.promql import Sampling
 from watchkeeper.spec.model import (
@@ -17,8 +18,8 @@ from watchkeeper.spec.model import (
     ThresholdSli,
 )
 
-_RAW_WINDOW = "5m"
-"""The range of a ratio that a user's query computes itself (as in OpenSLO's raw metrics)."""
+_RAW_WINDOW = "1m"
+"""The range of a ratio that a user's query computes itself; the same as when it is measured."""
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
@@ -56,18 +57,16 @@ def _text(query: Query | None) -> str:
 def _counts(
     sli: CountsSli, group: tuple[str, ...], recorded: str, sampling: Sampling
 ) -> CountRules:
-    total = _text(sli.total)
-    found = promql.terms(total)
-    part = sli.good if sli.good is not None else sli.bad
-    part_terms = promql.terms(_text(part))
+    part = _text(sli.good if sli.good is not None else sli.bad)
+    total, found = promql.counters(_text(sli.total)), promql.counters(part)
     zero = f"{promql.by(group)} ({recorded}) * 0"
-    if found is None or part_terms is None:  # not counters: the query's own minute is taken
-        events = _as_is(total, group)
-        other = f"({_as_is(_text(part), group)}\nor\n{zero})"
+    if isinstance(total, AsIs) or isinstance(found, AsIs):  # both are estimates when one must be
+        events = _estimate(_text(sli.total), group)
+        other = f"({_estimate(part, group)}\nor\n{zero})"
     else:
-        watched = found[0].selector
-        events = promql.combined(found, watched, group, sampling, "")
-        other = promql.combined(part_terms, watched, group, sampling, zero)
+        watched = total[0].selector
+        events = promql.combined(total, watched, group, sampling, "")
+        other = promql.combined(found, watched, group, sampling, zero)
     return CountRules(events, _bad(other, sli.good is not None, group, recorded))
 
 
@@ -75,8 +74,11 @@ def _bad(other: str, other_is_good: bool, group: tuple[str, ...], recorded: str)
     return f"{promql.by(group)} ({recorded})\n-\n({other})" if other_is_good else other
 
 
-def _as_is(query: str, group: tuple[str, ...]) -> str:
-    return f"{promql.by(group)} ({promql.with_window(query, '1m')})"
+def _estimate(query: str, group: tuple[str, ...]) -> str:
+    """What the query itself says of a minute (rates are extrapolated, as Prometheus does)."""
+    minute = as_is(query)
+    times = "" if minute.scale == 1 else f" * {minute.scale:g}"
+    return f"{promql.by(group)} ({minute.promql.strip()}){times}"
 
 
 def _histogram(
@@ -111,16 +113,17 @@ def _with_suffix(selector: str, suffix: str, matcher: str = "") -> str:
 
 def _raw(sli: RawSli, group: tuple[str, ...], recorded: str) -> CountRules:
     """A minute is one event, good to the degree that the ratio says; NaN (no traffic) is none."""
-    value = f"avg by ({', '.join(group)}) ({promql.with_window(_text(sli.query), _RAW_WINDOW)})"
+    value = f"avg by ({', '.join(group)}) ({with_window(_text(sli.query), _RAW_WINDOW).strip()})"
     ratio = f"clamp({value}, 0, 1)"
     bad = ratio if sli.is_failure else f"1 - {ratio}"
     return CountRules(f"({value} > -Inf) * 0 + 1", f"({bad}) and on ({_on(group)}) {recorded}")
 
 
 def _threshold(sli: ThresholdSli, group: tuple[str, ...], recorded: str) -> CountRules:
-    query = promql.with_window(_text(sli.query), _RAW_WINDOW)
+    query = with_window(_text(sli.query), _RAW_WINDOW).strip()
     value = f"avg by ({', '.join(group)}) ({query})"
-    bad = f"1 - ({value} {_OPERATORS[sli.op]} bool {sli.value:g})"
+    holds = f"({query}) {_OPERATORS[sli.op]} bool {sli.value:g}"
+    bad = f"1 - min by ({', '.join(group)}) ({holds})"
     return CountRules(f"({value} > -Inf) * 0 + 1", f"({bad}) and on ({_on(group)}) {recorded}")
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from watchkeeper.measure.selectors import quote
 from watchkeeper.slo import metric_names
 from watchkeeper.slo.generate import rules
 from watchkeeper.slo.generate.panels import Grid, Panel, bar, row, stat, table, time_series
 from watchkeeper.slo.generate.prometheus import file_name
-from watchkeeper.slo.generate.promql import quote
 from watchkeeper.spec.model import SloDefinition, Specs
 
 GrafanaSource = Literal["watchkeeper", "prometheus"]

@@ -8,22 +8,10 @@ the sum of the differences over any stretch is the difference of its ends.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import promql_parser as parser
 
 from watchkeeper.kernel.errors import UserError
-
-WINDOW = "{{.window}}"
-Node = Any
-"""A node of the parser's tree; its classes share no typed base."""
-_OPS = {
-    "MatchOp.Equal": "=",
-    "MatchOp.NotEqual": "!=",
-    "MatchOp.Re": "=~",
-    "MatchOp.NotRe": "!~",
-}
-_COUNTING = frozenset({"rate", "irate", "increase", "delta", "idelta"})
+from watchkeeper.measure.prometheus.promql import AsIs, reduce
+from watchkeeper.measure.selectors import NAME, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,84 +33,25 @@ class Sampling:
     step: str = "1m"
 
 
-def parse(promql: str) -> Node:
-    """The expression, with ``{{.window}}`` taken as a minute; UserError if it is wrong."""
-    text = with_window(promql, "1m")
-    try:
-        return parser.parse(text)
-    except ValueError as error:
-        raise UserError(f"not PromQL: {text}", str(error)) from error
+def counters(query: str) -> tuple[Term, ...] | AsIs:
+    """The counters whose sum or difference the query is, or the query for each minute as it is.
 
-
-def with_window(promql: str, window: str) -> str:
-    """The query with this range in the place of ``{{.window}}``."""
-    return promql.replace(WINDOW, window).replace("{{ .window }}", window).strip()
-
-
-def terms(promql: str) -> tuple[Term, ...] | None:
-    """The counters whose sum or difference the query is; None when it is something else.
-
-    ``sum(rate(a[5m])) - sum(rate(b[5m]))`` is (1, a), (-1, b). Rates, increases and bare counters
-    all stand for the counter's increments; ``or vector(0)`` adds nothing.
+    The same reading of a query as when Watchkeeper measures it. UserError when it is not PromQL.
     """
-    return _terms(parse(promql))
+    try:
+        found = reduce(query)
+    except ValueError as error:
+        raise UserError(f"{error}", "check the query in Prometheus' own page first") from error
+    if isinstance(found, AsIs):
+        return found
+    return tuple(Term(t.coefficient, written(t.selector)) for t in found.terms)
 
 
-def _terms(node: Node) -> tuple[Term, ...] | None:
-    match node:
-        case parser.ParenExpr():
-            return _terms(node.expr)
-        case parser.UnaryExpr():
-            return _scaled(_terms(node.expr), -1)
-        case parser.AggregateExpr() if str(node.op) == "sum":
-            return _terms(node.expr)
-        case parser.Call() if node.func.name in _COUNTING:
-            return _terms(node.args[0])
-        case parser.MatrixSelector():
-            return _terms(node.vector_selector)
-        case parser.VectorSelector() if node.offset is None and node.at is None and node.name:
-            return (Term(1, selector(node)),)
-        case parser.BinaryExpr():
-            return _binary(node)
-    return None
-
-
-def quote(value: str) -> str:
-    """A PromQL string literal."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def selector(node: Node) -> str:
-    """An instant selector as text (the parser's own text does not escape quotes)."""
-    found = [f"{m.name}{_OPS[str(m.op)]}{quote(m.value)}" for m in node.matchers.matchers]
-    return f"{node.name}{{{','.join(found)}}}" if found else str(node.name)
-
-
-def _binary(node: Node) -> tuple[Term, ...] | None:
-    left, right, op = node.lhs, node.rhs, str(node.op)
-    if op == "or" and _is_zero(right):
-        return _terms(left)
-    if op in {"*", "/"} and isinstance(right, parser.NumberLiteral):
-        return _scaled(_terms(left), right.val if op == "*" else 1 / right.val)
-    if op == "*" and isinstance(left, parser.NumberLiteral):
-        return _scaled(_terms(right), left.val)
-    if op in {"+", "-"}:
-        one, other = _terms(left), _scaled(_terms(right), 1 if op == "+" else -1)
-        return None if one is None or other is None else one + other
-    return None
-
-
-def _is_zero(node: Node) -> bool:
-    if isinstance(node, parser.ParenExpr):
-        return _is_zero(node.expr)
-    if isinstance(node, parser.Call) and node.func.name == "vector":
-        return _is_zero(node.args[0])
-    return isinstance(node, parser.NumberLiteral) and node.val == 0
-
-
-def _scaled(found: tuple[Term, ...] | None, factor: float) -> tuple[Term, ...] | None:
-    return None if found is None else tuple(Term(t.coefficient * factor, t.selector) for t in found)
+def written(selector: Selector) -> str:
+    """A selector as people write it, the metric's name before the braces."""
+    name = selector.name
+    rest = [str(m) for m in selector.matchers if not (m.label == NAME and m.op == "=")]
+    return f"{name}{{{','.join(rest)}}}" if rest or not name else name
 
 
 def by(labels: tuple[str, ...]) -> str:

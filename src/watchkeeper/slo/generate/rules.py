@@ -13,9 +13,10 @@ from fractions import Fraction
 
 from watchkeeper.kernel.duration import Duration, parse_duration
 from watchkeeper.kernel.errors import UserError
+from watchkeeper.measure.selectors import quote
 from watchkeeper.slo import metric_names
 from watchkeeper.slo.generate.counts import count_rules
-from watchkeeper.slo.generate.promql import Sampling, quote
+from watchkeeper.slo.generate.promql import Sampling
 from watchkeeper.spec.model import (
     BurnCondition,
     CalendarWindow,
