@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 import promql_parser
@@ -115,15 +116,18 @@ def bound_matcher(threshold: float) -> Matcher:
 
     Clients write 0.3, 0.30 or 3e-01 and Prometheus 3 rewrites 1 to 1.0: all name one bucket.
     """
-    plain = f"{threshold:.12f}".rstrip("0").rstrip(".")
-    whole, _, part = plain.partition(".")
-    forms = [rf"{whole}\.{part}0*" if part else rf"{whole}(\.0*)?"]
-    mantissa, exponent = f"{threshold:e}".split("e")
+    exact = Decimal(repr(threshold))
+    mantissa, exponent = f"{exact:e}".split("e")
     power = int(exponent)
-    digits = regex_literal(mantissa.rstrip("0").rstrip("."))
     sign = "-" if power < 0 else r"\+?"
-    forms.append(rf"{digits}[eE]{sign}0*{abs(power)}")
+    forms = [_digits(f"{exact:f}"), rf"{_digits(mantissa)}[eE]{sign}0*{abs(power)}"]
     return Matcher("le", "=~", "|".join(forms))
+
+
+def _digits(number: str) -> str:
+    whole, _, part = number.partition(".")
+    part = part.rstrip("0")
+    return rf"{whole}\.{part}0*" if part else rf"{whole}(\.0*)?"
 
 
 @lru_cache(maxsize=4096)

@@ -56,7 +56,10 @@ class PrometheusSource:
     """
 
     def __init__(
-        self, definition: SourceDefinition, backfill_minutes: int = DEFAULT_BACKFILL
+        self,
+        definition: SourceDefinition,
+        backfill_minutes: int = DEFAULT_BACKFILL,
+        api: Api | None = None,
     ) -> None:
         settings = definition.settings
         self.name = definition.name
@@ -66,7 +69,7 @@ class PrometheusSource:
         self._interval = seconds(settings.get("interval"), 0.0)
         self._retention = seconds(settings.get("retention"), math.inf)
         self._max_queries = int(settings.get("max_queries", 1000))
-        self._api = Api(settings)
+        self._api = api or Api(settings)
         self._streams: list[_Stream] = []
         self._said: set[tuple[str, str]] = set()
 
