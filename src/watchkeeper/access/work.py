@@ -56,7 +56,7 @@ def principal_of_token(conn: Connection, secret: str, now: Seconds) -> Principal
 
 
 def sign_in(conn: Connection, secret: str, now: Seconds) -> tuple[str, str] | None:
-    """Open a browser session with a token: (session id, CSRF secret); None when it opens nothing."""
+    """Open a browser session: (session id, CSRF secret); None when the token opens nothing."""
     token = _usable(store.token_by_hash(conn, digest(secret)), now)
     if token is None or Scope.READ not in token.scopes:
         return None

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from watchkeeper.kernel.clock import Seconds
-from watchkeeper.spec.model import Finding, Specs
 from watchkeeper.slo.model import Fleet
+from watchkeeper.spec.model import Finding, Specs
 
 EMPTY_SPECS = Specs({}, {}, {}, {}, {}, {})
 

@@ -64,11 +64,11 @@ class Engine:
             self.board.post(trouble="")
 
     def start(self, now: Seconds) -> None:
-        """Read the specs for the first time. Raises BrokenSpecs when they have errors."""
+        """Read the specs for the first time. Raises BrokenSpecsError when they have errors."""
         loaded = load(self.paths)
         self._fingerprint = fingerprint(self.paths)
         if loaded.specs is None:
-            raise BrokenSpecs(loaded.findings)
+            raise BrokenSpecsError(loaded.findings)
         self._use(loaded.specs, now)
         self.board.post(specs=loaded.specs, findings=loaded.findings)
 
@@ -133,7 +133,7 @@ class Engine:
         return saved and batch.more
 
 
-class BrokenSpecs(WatchkeeperError):
+class BrokenSpecsError(WatchkeeperError):
     """The specs have errors, so there is nothing to run: exit status 2."""
 
     exit_status = 2

@@ -1,1 +1,1 @@
-"""Faces: command line, API and web. They parse, call one work function, render; they decide nothing."""
+"""Faces: command line, API and web. They parse, call a work function and render."""

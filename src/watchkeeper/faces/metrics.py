@@ -1,4 +1,4 @@
-"""Our own numbers at `/metrics`, in the Prometheus text format, with the names of slo.metric_names."""
+"""Our own numbers at `/metrics`, in the Prometheus text format, named by slo.metric_names."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from watchkeeper.engine.board import Board, Posting
 from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
 from watchkeeper.kernel.errors import NotFound, UserError
@@ -80,7 +82,7 @@ class Services:
             return slo_work.detail(conn, posting.specs, name, self.clock.now())
 
     def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:
-        """Good ratio in equal parts of each SLO's window; kept for the hour, as they change slowly."""
+        """Budget left at even steps over each SLO's window; kept for the hour."""
         hour, specs = int(self.clock.now() // 3600), id(self.board.posting.specs)
         if (hour, specs) != (self._sparks_hour, self._sparks_specs):
             self._sparks, self._sparks_hour, self._sparks_specs = {}, hour, specs
@@ -156,5 +158,5 @@ class Services:
         if self.fleet().get(name) is None and name not in self.specs().slos:
             raise NotFound(f"There is no SLO named {name!r}.", "GET /api/v1/slos lists them all.")
 
-    def _log(self, conn: Any, kind: str, slo: str, actor: str, data: dict[str, Any]) -> None:
+    def _log(self, conn: Connection, kind: str, slo: str, actor: str, data: dict[str, Any]) -> None:
         timeline.append(conn, self.clock.now(), kind, f"slo/{slo}", actor, data)

@@ -18,12 +18,13 @@ from watchkeeper.faces.services import Services
 MAX_FORM = 4096
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>Sign in · Watchkeeper</title>
-<link rel="stylesheet" href="/static/app.css"></head><body class="plain"><main id="main" class="signin">
-<h1>Sign in to Watchkeeper</h1>
-<p class="muted">Paste a token. On the server, <code>wk token create you --scope read --scope write</code>
-makes one.</p>{problem}
-<form method="post" action="/signin"><input type="hidden" name="next" value="{next}">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>Sign in · Watchkeeper</title><link rel="stylesheet" href="/static/app.css"></head>
+<body class="plain"><main id="main" class="signin"><h1>Sign in to Watchkeeper</h1>
+<p class="muted">Paste a token. On the server,
+<code>wk token create you --scope read --scope write</code> makes one.</p>{problem}
+<form method="post" action="/signin">
+<input type="hidden" name="next" value="{next}">
 <p><label for="token">Token</label><br>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
 <p><button class="btn pri">Sign in</button></p></form></main></body></html>"""

@@ -6,8 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Double, Integer, String, Table, Text
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Integer,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import Batch, Note, SourceHealth
@@ -51,7 +63,7 @@ push_key = Table(
 def cursors(conn: Connection, sources: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
     """Where each source stands; None: never read."""
     query = select(source_state.c.source, source_state.c.cursor)
-    rows = {name: cursor for name, cursor in conn.execute(query)}
+    rows = dict(conn.execute(query).tuples().all())
     return {name: _loads(rows.get(name)) for name in sources}
 
 

@@ -16,7 +16,7 @@ above zero cannot hold the crossing and is not read any closer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,50 +29,96 @@ MARGIN = 1e-9
 """Relative margin of the vectorised screen: closer calls are decided by the exact search."""
 
 
+Leaving = tuple[FloatArray, FloatArray]
+"""(allowed × scale, bad × scale) of the first k minutes of the window, for some k."""
+
+Search = Generator[IntArray, Leaving, int | None]
+"""Yields the k it must know ``Leaving`` at, is sent it, and returns the answer.
+
+So searches of many SLOs can go on side by side, and what they ask for is read together.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Falling:
     """``value(k) = h·start − h·lost(k) + h·gained(k) + n(k)·gain``; we ask when it falls to 0.
 
     ``lost`` and ``gained`` never fall with k. All terms are multiplied by ``h`` (the minutes that
-    the present rate was measured over), so that whole counts stay whole numbers.
-    ``leaving`` gives (lost, gained) at increasing k; ``minutes`` gives n(k), the future minutes up
-    to k that count (all but corrected ones).
+    the present rate was measured over), so that whole counts stay whole numbers. ``swapped`` says
+    that what leaves is gained and lost the other way round; ``minutes`` gives n(k), the future
+    minutes up to k that count (all but corrected ones).
     """
 
     start: float
     gain: float
     h: int
-    leaving: Callable[[IntArray], tuple[FloatArray, FloatArray]]
     minutes: Callable[[IntArray], FloatArray]
-    reached: Callable[[FloatArray, IntArray, FloatArray, FloatArray], BoolArray]
+    bad: float = 0.0  # in the window now, and in the time of the present rate: what is 0 of 0
+    now_bad: float = 0.0  # left is not spent as long as nothing is bad
+    swapped: bool = False
+
+    def values(self, k: IntArray, lost: FloatArray, gained: FloatArray) -> FloatArray:
+        """The value at each k."""
+        found: FloatArray = self.h * (self.start - lost + gained) + self.minutes(k) * self.gain
+        return found
+
+    def reached(self, k: IntArray, lost: FloatArray, gained: FloatArray) -> BoolArray:
+        """Where it has fallen far enough."""
+        value = self.values(k, lost, gained)
+        if self.swapped:
+            return value < 0
+        some_bad = self.h * (self.bad - gained) + self.minutes(k) * self.now_bad > 0
+        spent: BoolArray = (value < 0) | ((value == 0) & some_bad)
+        return spent
+
+    def bound(self, k: IntArray, lost: FloatArray, gained: FloatArray) -> FloatArray:
+        """A lower bound of the value over each span (k[i], k[i + 1]]."""
+        n = self.minutes(k)
+        low = np.minimum(n[:-1] * self.gain, n[1:] * self.gain)
+        found: FloatArray = self.h * (self.start - lost[1:] + gained[:-1]) + low
+        return found
 
 
-def first(falling: Falling, grid: IntArray, origin: int = 0) -> int | None:
+def search(falling: Falling, grid: IntArray, origin: int = 0) -> Search:
     """The first whole k in (grid[0], grid[-1]] at which the value has fallen far enough, or None.
 
     ``grid`` is increasing; ``origin + k`` on a whole hour is cheapest to read, so spans are split
     there first and into minutes only where an hour may hold the crossing.
     """
-    lost, gained = falling.leaving(grid)
-    n = falling.minutes(grid)
-    low = np.minimum(n[:-1] * falling.gain, n[1:] * falling.gain)
-    bound = falling.h * (falling.start - lost[1:] + gained[:-1]) + low
-    for i in np.flatnonzero(bound <= 0).tolist():
-        found = _within(falling, int(grid[i]), int(grid[i + 1]), origin)
+    lost, gained = _sides(falling, (yield grid))
+    for i in np.flatnonzero(falling.bound(grid, lost, gained) <= 0).tolist():
+        a, b = int(grid[i]), int(grid[i + 1])
+        if b - a > HOUR:
+            found = yield from search(falling, hour_grid(a, b, origin), origin)
+        else:
+            found = yield from _by_minutes(falling, np.arange(a + 1, b + 1, dtype=np.int64))
         if found is not None:
             return found
     return None
 
 
-def _within(falling: Falling, a: int, b: int, origin: int) -> int | None:
-    if b - a > HOUR:
-        return first(falling, hour_grid(a, b, origin), origin)
-    k = np.arange(a + 1, b + 1, dtype=np.int64)
-    lost, gained = falling.leaving(k)
-    n = falling.minutes(k)
-    value = falling.h * (falling.start - lost + gained) + n * falling.gain
-    hits = np.flatnonzero(falling.reached(value, k, lost, gained))
+def _by_minutes(falling: Falling, k: IntArray) -> Search:
+    lost, gained = _sides(falling, (yield k))
+    hits = np.flatnonzero(falling.reached(k, lost, gained))
     return int(k[hits[0]]) if len(hits) else None
+
+
+def _sides(falling: Falling, leaving: Leaving) -> Leaving:
+    return (leaving[1], leaving[0]) if falling.swapped else leaving
+
+
+def first(
+    falling: Falling, grid: IntArray, origin: int, leaving: Callable[[IntArray], Leaving]
+) -> int | None:
+    """Run one search, with a function that answers it."""
+    going = search(falling, grid, origin)
+    try:
+        asked = next(going)
+        while True:
+            asked = going.send(leaving(asked))
+    except StopIteration as done:
+        answer: int | None = done.value
+        return answer
 
 
 def hour_grid(a: int, b: int, origin: int) -> IntArray:
@@ -99,45 +145,28 @@ def exhausts(
     may: float,
     bad: float,
     rate: tuple[float, float, int],
-    leaving: Callable[[IntArray], tuple[FloatArray, FloatArray]],
     minutes: Callable[[IntArray], FloatArray],
 ) -> Falling:
     """When what is left first is none.
 
     ``may`` and ``bad`` are over the window now, ``rate`` is (may, bad, minutes) of the present
-    rate, ``leaving(k)`` is what the first k minutes of the window hold: (may, bad).
-    No bad event in the window is never an exhausted budget, however little it allows.
+    rate. No bad event in the window is never an exhausted budget, however little it allows.
     """
     now_may, now_bad, h = rate
-
-    def reached(value: FloatArray, k: IntArray, _lost: FloatArray, gone: FloatArray) -> BoolArray:
-        some_bad = h * (bad - gone) + minutes(k) * now_bad > 0
-        spent: BoolArray = (value < 0) | ((value == 0) & some_bad)
-        return spent
-
-    return Falling(may - bad, now_may - now_bad, h, leaving, minutes, reached)
+    return Falling(may - bad, now_may - now_bad, h, minutes, bad, now_bad)
 
 
 def recovers(
     may: float,
     bad: float,
     rate: tuple[float, float, int],
-    leaving: Callable[[IntArray], tuple[FloatArray, FloatArray]],
     minutes: Callable[[IntArray], FloatArray],
 ) -> Falling:
     """When a spent budget is above zero again if traffic goes on without one more bad event."""
-
-    def swapped(k: IntArray) -> tuple[FloatArray, FloatArray]:
-        lost, gained = leaving(k)
-        return gained, lost
-
-    def reached(value: FloatArray, k: IntArray, _a: FloatArray, _b: FloatArray) -> BoolArray:
-        return value < 0
-
-    return Falling(bad - may, -rate[0], rate[2], swapped, minutes, reached)
+    return Falling(bad - may, -rate[0], rate[2], minutes, swapped=True)
 
 
-def nothing_leaves(k: IntArray) -> tuple[FloatArray, FloatArray]:
+def nothing_leaves(k: IntArray) -> Leaving:
     """Roll-off of a calendar window: none."""
     none = np.zeros(len(k))
     return none, none

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from watchkeeper.kernel.clock import Minute
 from watchkeeper.slo import checks, exhaustion, ledger
 from watchkeeper.slo.fleet import OWN, Outlook, Readings, Subject, Verdicts, rate_row
+from watchkeeper.slo.ledger_bulk import edges_many
 from watchkeeper.slo.model import (
     BURN_WINDOWS,
     BoolArray,
@@ -36,6 +37,7 @@ class Sweep:
     rate_rows: IntArray  # [N] the window that holds the present rate
     rate_minutes: FloatArray  # [N] observed minutes in it, at least 1
     screened_out: BoolArray  # [N] proven never to exhaust
+    before: FloatArray  # [N, 3] cumulative before the own window, where it was read plainly
 
 
 def holes_of(subject: Subject, corrections: Mapping[str, Sequence[Correction]]) -> list[Interval]:
@@ -59,16 +61,7 @@ def terms_of(
 
 def reader(conn: Connection, sli_id: int) -> Callable[[IntArray], FloatArray]:
     """How a view reads one ledger row; a row that does not exist holds nothing."""
-    ids = np.asarray([sli_id], dtype=np.int64)
-
-    def read(minutes: IntArray) -> FloatArray:
-        if sli_id < 0 or not len(minutes):
-            return np.zeros((len(minutes), 3))
-        unique, back = np.unique(minutes, return_inverse=True)
-        cum: FloatArray = ledger.edges(conn, ids, unique.tolist())[back, 0, :]
-        return cum
-
-    return read
+    return lambda minutes: edges_many(conn, [(sli_id, np.asarray(minutes, dtype=np.int64))])[0]
 
 
 def read_together(
@@ -95,7 +88,9 @@ def sweep(
     """Read every window of every subject."""
     n = len(subjects)
     rows = np.asarray([rate_row(s.slice_minutes) for s in subjects], dtype=np.int64)
-    found = Sweep(Readings.empty(n), its, rows, np.ones(n), np.zeros(n, dtype=bool))
+    found = Sweep(
+        Readings.empty(n), its, rows, np.ones(n), np.zeros(n, dtype=bool), np.zeros((n, 3))
+    )
     _set_terms(found.readings, bounds, its)
     plain: dict[Bounds, list[int]] = {}
     for j, (subject, bound) in enumerate(zip(subjects, bounds, strict=True)):
@@ -160,6 +155,7 @@ def _read_plain(
         cum = ledger.edges(conn, ids, unique.tolist())[back]
         first = 1 + len(BURN_WINDOWS) + 1
         counts = cum[0] - cum[1:first]
+        found.before[at] = cum[1]
         numerators = np.asarray([found.terms[j].parts[0][1] for j in members], dtype=np.float64)
         for column, target in _grids(found.readings)[:3]:
             target[:, at] = counts[:, :, column]
@@ -204,52 +200,92 @@ def outlook(
     verdicts: Verdicts,
 ) -> Outlook:
     """Times to exhaustion and to recovery, exact to the minute, of those that may have one."""
-    result = Outlook()
     readings = found.readings
     spent = verdicts.state == _DEPLETED
     lately = readings.seen[found.rate_rows, np.arange(len(subjects))]
     known = (lately > 0) & (readings.total[OWN] > 0)
-    for j in np.flatnonzero(known & ~spent & ~found.screened_out).tolist():
-        minutes = _project(conn, subjects[j], bounds[j], found, j, recover=False)
+    asked = np.flatnonzero((known & ~found.screened_out) | spent).tolist()
+    searches = {j: _search(bounds[j], found, j, recover=bool(spent[j])) for j in asked}
+    result = Outlook()
+    for j, minutes in _run(conn, subjects, bounds, found, searches).items():
+        if spent[j] and minutes is None and not bounds[j].rolling:
+            minutes = _horizon(bounds[j])  # the next period starts with a budget of its own
         if minutes is not None:
-            result.exhausts[j] = minutes
-    for j in np.flatnonzero(spent).tolist():
-        minutes = _project(conn, subjects[j], bounds[j], found, j, recover=True)
-        if minutes is not None:
-            result.recovers[j] = minutes
+            (result.recovers if spent[j] else result.exhausts)[j] = minutes
     return result
 
 
-def _project(
-    conn: Connection, subject: Subject, bound: Bounds, found: Sweep, j: int, *, recover: bool
-) -> int | None:
-    readings, its = found.readings, found.terms[j]
+def _horizon(bound: Bounds) -> int:
+    return bound.length if bound.rolling else bound.period_end - bound.end
+
+
+def _search(bound: Bounds, found: Sweep, j: int, *, recover: bool) -> exhaustion.Search:
+    readings, row = found.readings, found.rate_rows[j]
     bad = (readings.total[:, j] - readings.good[:, j]) * readings.scale[j]
     may = readings.may[:, j]
-    row = found.rate_rows[j]
     rate = (float(may[row]), float(bad[row]), round(found.rate_minutes[j]))
-    view = View(reader(conn, subject.sli_id), its)
-    leaving = _leaving(view, bound) if bound.rolling else exhaustion.nothing_leaves
     make = exhaustion.recovers if recover else exhaustion.exhausts
-    counted = exhaustion.counting_minutes(its.holes, bound.end)
-    falling = make(float(may[OWN]), float(bad[OWN]), rate, leaving, counted)
-    horizon = bound.length if bound.rolling else bound.period_end - bound.end
-    if horizon <= 0:
-        return None
-    minutes = exhaustion.first(falling, _grid(bound, horizon), bound.start)
-    if minutes is None and recover and not bound.rolling:
-        return horizon  # the next period starts with a budget of its own
-    return minutes
+    counted = exhaustion.counting_minutes(found.terms[j].holes, bound.end)
+    falling = make(float(may[OWN]), float(bad[OWN]), rate, counted)
+    grid = exhaustion.screen_grid(max(1, _horizon(bound)), bound.start, SEGMENTS)
+    return exhaustion.search(falling, grid, bound.start)
 
 
-def _grid(bound: Bounds, horizon: int) -> IntArray:
-    return exhaustion.screen_grid(horizon, bound.start, SEGMENTS)
+def _run(
+    conn: Connection,
+    subjects: Sequence[Subject],
+    bounds: Sequence[Bounds],
+    found: Sweep,
+    searches: Mapping[int, exhaustion.Search],
+) -> dict[int, int | None]:
+    """Let all searches go on side by side: what they ask for in a round is read in one go."""
+    answers: dict[int, int | None] = {}
+    asking: dict[int, IntArray] = {}
+    special: dict[int, Callable[[IntArray], exhaustion.Leaving]] = {}
+    for j, going in searches.items():
+        if _horizon(bounds[j]) <= 0:
+            answers[j] = None
+            continue
+        asking[j] = next(going)
+        if not bounds[j].rolling:
+            special[j] = exhaustion.nothing_leaves
+        elif not found.terms[j].plain:
+            view = View(reader(conn, subjects[j].sli_id), found.terms[j])
+            special[j] = _leaving(view, bounds[j])
+    while asking:
+        told = _answer(conn, subjects, bounds, found, asking, special)
+        for j, leaving in told.items():
+            try:
+                asking[j] = searches[j].send(leaving)
+            except StopIteration as done:
+                answers[j] = done.value
+                del asking[j]
+    return answers
 
 
-def _leaving(view: View, bound: Bounds) -> Callable[[IntArray], tuple[FloatArray, FloatArray]]:
+def _answer(
+    conn: Connection,
+    subjects: Sequence[Subject],
+    bounds: Sequence[Bounds],
+    found: Sweep,
+    asking: Mapping[int, IntArray],
+    special: Mapping[int, Callable[[IntArray], exhaustion.Leaving]],
+) -> dict[int, exhaustion.Leaving]:
+    told = {j: special[j](k) for j, k in asking.items() if j in special}
+    plain = [j for j in asking if j not in special]
+    requests = [(subjects[j].sli_id, bounds[j].start + asking[j]) for j in plain]
+    for j, cum in zip(plain, edges_many(conn, requests), strict=True):
+        gone = cum - found.before[j]
+        its = found.terms[j]
+        bad = (gone[:, TOTAL] - gone[:, GOOD]) * its.scale
+        told[j] = (gone[:, TOTAL] * its.parts[0][1], bad)
+    return told
+
+
+def _leaving(view: View, bound: Bounds) -> Callable[[IntArray], exhaustion.Leaving]:
     base = view.cum([bound.start])[0]
 
-    def leaving(k: IntArray) -> tuple[FloatArray, FloatArray]:
+    def leaving(k: IntArray) -> exhaustion.Leaving:
         gone = view.cum(bound.start + k) - base
         return gone[:, MAY], (gone[:, TOTAL] - gone[:, GOOD]) * view.terms.scale
 

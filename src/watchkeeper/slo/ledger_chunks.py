@@ -453,7 +453,8 @@ def _deltas_at(conn: Connection, chunk: int, at: Sequence[int]) -> dict[int, Flo
 
 
 def _one_sum(conn: Connection, chunk: int, hour: int) -> FloatArray:
-    return _deltas_at(conn, chunk, [hour])[hour].sum(axis=0)
+    total: FloatArray = _deltas_at(conn, chunk, [hour])[hour].sum(axis=0)
+    return total
 
 
 def _end_before(conn: Connection, chunk: int, hour: int) -> FloatArray:

@@ -1,8 +1,8 @@
 """How minutes are kept in bytes. Pure.
 
-A *frame* is a chunk's cumulative (good, total, seen) at one minute: float64 [64, 3]. An *hour* is the
-60 minutes' deltas, float64 [60, 64, 3], kept as compressed int32 when all are whole and small, which
-measured counts nearly always are; else as compressed float64. Nothing is rounded.
+A *frame* is a chunk's cumulative (good, total, seen) at one minute: float64 [64, 3]. An *hour* is
+the 60 minutes' deltas, float64 [60, 64, 3]. Deltas that are all whole and small, as measured counts
+nearly always are, become compressed int32; others compressed float64. Nothing is rounded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HOUR = 60
 FIELDS = 3
 _WHOLE = b"i"
 _EXACT = b"f"
-_INT32 = 2**31 - 1
+_SMALL = 2**30  # so that total - good fits 32 bits as well
 
 
 def frame_bytes(frame: Array) -> bytes:
@@ -36,15 +36,36 @@ def hour_bytes(deltas: Array) -> bytes:
     """An hour's deltas [60, 64, 3] as stored."""
     # One SLI's minutes side by side compress best: they resemble each other.
     turned = np.ascontiguousarray(deltas.transpose(2, 1, 0))
-    whole = turned.astype("<i4") if np.abs(turned).max(initial=0) <= _INT32 else None
-    if whole is not None and np.array_equal(whole, turned):
-        return _WHOLE + zlib.compress(whole.tobytes(), 1)
+    if np.abs(turned).max(initial=0) <= _SMALL:
+        whole = turned.astype("<i4")
+        if np.array_equal(whole, turned):
+            return _WHOLE + zlib.compress(_planes(whole), 1)
     return _EXACT + zlib.compress(turned.astype("<f8").tobytes(), 1)
 
 
 def hour_of(data: bytes) -> Array:
     """A stored hour, float64 [60, 64, 3]."""
-    kind = "<i4" if data[:1] == _WHOLE else "<f8"
-    flat = np.frombuffer(zlib.decompress(data[1:]), dtype=kind)
-    turned = flat.reshape(FIELDS, SLOTS, HOUR)
+    flat = zlib.decompress(data[1:])
+    if data[:1] == _EXACT:
+        turned = np.frombuffer(flat, "<f8").reshape(FIELDS, SLOTS, HOUR)
+    else:
+        turned = _unplaned(flat).astype(np.float64)
     return np.ascontiguousarray(turned.transpose(2, 1, 0), dtype=np.float64)
+
+
+def _planes(whole: npt.NDArray[np.int32]) -> bytes:
+    """Bad instead of good (mostly zeros), then all low bytes, all second bytes, and so on.
+
+    The high bytes are nearly all zero, which takes next to no room once they stand together.
+    """
+    turned = whole.copy()
+    turned[0] = whole[1] - whole[0]
+    return np.ascontiguousarray(turned.view(np.uint8).reshape(-1, 4).T).tobytes()
+
+
+def _unplaned(flat: bytes) -> npt.NDArray[np.int32]:
+    planes = np.frombuffer(flat, np.uint8).reshape(4, -1)
+    turned = np.ascontiguousarray(planes.T).view("<i4").reshape(FIELDS, SLOTS, HOUR)
+    good = turned.copy()
+    good[0] = turned[1] - turned[0]
+    return good

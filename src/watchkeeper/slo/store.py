@@ -1,12 +1,23 @@
-"""Corrections, target versions and looks in the database. With ledger_chunks, the room's only SQL."""
+"""Corrections and target versions. With the ledger's modules, the room's only SQL."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Column, Connection, Double, Index, String, Table, Text
-from sqlalchemy import delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Index,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+)
 
 from watchkeeper.kernel.errors import NotFound
 from watchkeeper.slo.model import Correction, TargetVersion

@@ -91,7 +91,7 @@ class Database:
                 yield conn
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        """Have ``work`` done in a transaction shared with others that wait; resolved once committed.
+        """Have ``work`` done in a transaction shared with others; resolved once committed.
 
         Work that raises undoes only itself and gives its error to its own future.
         """

@@ -58,7 +58,7 @@ def _slo_routes(router: APIRouter, services: Services) -> None:
         q: Annotated[str, Query(max_length=200, description="in name or service")] = "",
         limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    ) -> Any:
+    ) -> list[dict[str, Any]]:
         """Every SLO's status, least budget first. The number that match is in `X-Total-Count`."""
         wanted = render.filtered(services.fleet().statuses, state, service, team, journey, q)
         response.headers["X-Total-Count"] = str(len(wanted))
@@ -76,7 +76,7 @@ def _slo_routes(router: APIRouter, services: Services) -> None:
         return [render.correction_json(c) for c in services.corrections(name)]
 
     @router.get("/slos/{name:path}", response_model=SloOut, tags=["slos"])
-    def get_slo(name: str) -> Any:
+    def get_slo(name: str) -> dict[str, Any]:
         """One SLO's status."""
         found = services.fleet().get(name)
         if found is None:

@@ -102,7 +102,7 @@ def parse_time(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def emit_json(value: Any) -> None:
+def emit_json(value: object) -> None:
     """Print a value as indented JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
@@ -114,11 +114,11 @@ class Api:
         self.url = url.rstrip("/")
         self.token = token
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         """GET a JSON document."""
         return self.call("GET", path)
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Send a request; answers outside 2xx become errors that say what to do."""
         import urllib.error
         import urllib.request

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchkeeper.faces.cli import common
+
+if TYPE_CHECKING:
+    from watchkeeper.spec.model import Specs
 
 
 @click.command()
@@ -55,7 +59,7 @@ def evaluate(
 
 
 def _evaluate(
-    specs: Any, names: tuple[str, ...], now: float, timeout: float
+    specs: Specs, names: tuple[str, ...], now: float, timeout: float
 ) -> tuple[list[dict[str, Any]], list[str]]:
     from watchkeeper.app import open_source
     from watchkeeper.engine.once import evaluate_once
@@ -69,7 +73,7 @@ def _evaluate(
 class _progress:  # noqa: N801 - used as a function
     """Tells on standard error what is being read, when a person watches."""
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Callable[[str, int], None]:
         return self.tell
 
     def __exit__(self, *_: object) -> None:

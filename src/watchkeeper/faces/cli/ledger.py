@@ -31,7 +31,7 @@ def ledger() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="File (default: standard output).")
 @common.db_option
 def export(slis: tuple[str, ...], out: Path | None, db: str | None) -> None:
-    """Write every counted minute of SLIS (default: all), oldest first; nothing is lost or rounded."""
+    """Write every counted minute of SLIS (default: all), oldest first; nothing is rounded."""
     from watchkeeper.kernel.clock import iso
     from watchkeeper.slo import ledger as rows
     from watchkeeper.slo.contract import whole

@@ -36,10 +36,7 @@ def status(
 
     Exit status 1 when NAME is given and its budget is spent.
     """
-    if db:
-        items = _from_db(db, specs_dir, name)
-    else:
-        items = _from_server(common.Api(url, token), name)
+    items = _from_db(db, specs_dir, name) if db else _from_server(common.Api(url, token), name)
     wanted = [
         item
         for item in items

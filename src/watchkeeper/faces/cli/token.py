@@ -57,22 +57,25 @@ def list_(db: str | None, as_json: bool) -> None:
 
     with common.open_db(db, must_exist=True) as database, database.read() as conn:
         found = tokens(conn)
-    rows = [
-        {
-            "name": t.name,
-            "scopes": sorted(t.scopes),
-            "created_at": iso(t.created_at),
-            "expires_at": iso(t.expires_at) if t.expires_at else None,
-            "state": "usable" if t.usable(time.time()) else "closed",
-        }
-        for t in found
-    ]
+    now = time.time()
     if as_json:
-        common.emit_json(rows)
+        common.emit_json(
+            [
+                {
+                    "name": t.name,
+                    "scopes": sorted(t.scopes),
+                    "created_at": iso(t.created_at),
+                    "expires_at": iso(t.expires_at) if t.expires_at else None,
+                    "usable": t.usable(now),
+                }
+                for t in found
+            ]
+        )
         return
-    for row in rows:
-        until = row["expires_at"] or "until revoked"
-        click.echo(f"{row['name']}  {','.join(row['scopes'])}  {until}  {row['state']}")
+    for t in found:
+        until = iso(t.expires_at) if t.expires_at else "until revoked"
+        state = "usable" if t.usable(now) else "closed"
+        click.echo(f"{t.name}  {','.join(sorted(t.scopes))}  {until}  {state}")
 
 
 @token.command()

@@ -1,0 +1,194 @@
+"""The database: snapshots, transactions, group commit, migrations, trouble."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+import watchkeeper.access.store
+import watchkeeper.measure.store
+import watchkeeper.slo.ledger_tables
+import watchkeeper.slo.store
+from watchkeeper.kernel.errors import StoreError, UserError
+from watchkeeper.store import Database, metadata, timeline
+
+ROOMS = (
+    watchkeeper.access.store,
+    watchkeeper.measure.store,
+    watchkeeper.slo.ledger_tables,
+    watchkeeper.slo.store,
+)
+
+
+def write_event(conn: Connection, kind: str) -> None:
+    timeline.append(conn, 1.0, kind, "s", "test", {"a": 1})
+
+
+def kinds(db: Database) -> list[str]:
+    with db.read() as conn:
+        return [e.kind for e in timeline.read(conn)]
+
+
+def test_migrations_make_exactly_the_tables_that_the_rooms_define(db: Database) -> None:
+    assert ROOMS
+    with db.read() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_a_migrated_database_opens_again_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.db")
+    first = Database.open(path)
+    with first.write() as conn:
+        write_event(conn, "kept")
+    first.close()
+    second = Database.open(path)
+    assert kinds(second) == ["kept"]
+    second.close()
+
+
+def test_a_write_that_raises_leaves_nothing(db: Database) -> None:
+    with pytest.raises(RuntimeError), db.write() as conn:
+        write_event(conn, "lost")
+        raise RuntimeError
+    assert kinds(db) == []
+
+
+def test_a_read_sees_one_snapshot_while_others_write(db: Database) -> None:
+    with db.read() as reader:
+        before = len(timeline.read(reader))
+        writer = threading.Thread(target=lambda: _write_one(db))
+        writer.start()
+        writer.join()
+        assert len(timeline.read(reader)) == before
+    assert kinds(db) == ["other"]
+
+
+def _write_one(db: Database) -> None:
+    with db.write() as conn:
+        write_event(conn, "other")
+
+
+def test_nothing_can_be_kept_by_a_read(db: Database) -> None:
+    try:
+        with db.read() as conn:
+            write_event(conn, "sneaked")
+    except StoreError:
+        pass  # PostgreSQL refuses outright; SQLite rolls back
+    assert kinds(db) == []
+
+
+def test_submitted_writes_are_all_there_once_their_futures_are_done(db: Database) -> None:
+    futures = [db.submit(lambda c, n=n: write_event(c, f"k{n}")) for n in range(300)]  # type: ignore[misc]
+    for future in futures:
+        future.result(30)
+    assert sorted(kinds(db)) == sorted(f"k{n}" for n in range(300))
+
+
+def test_a_failing_submitted_write_fails_alone(db: Database) -> None:
+    gate = threading.Event()
+
+    def wait(conn: Connection) -> None:
+        gate.wait(10)
+
+    def fail(conn: Connection) -> None:
+        write_event(conn, "undone")
+        raise UserError("no")
+
+    first = db.submit(wait)
+    good, bad, also = (
+        db.submit(lambda c: write_event(c, "one")),
+        db.submit(fail),
+        db.submit(lambda c: write_event(c, "two")),
+    )
+    gate.set()
+    first.result(30)
+    good.result(30)
+    also.result(30)
+    with pytest.raises(UserError):
+        bad.result(30)
+    assert sorted(kinds(db)) == ["one", "two"]
+
+
+def test_many_submitted_writes_share_one_commit(tmp_path: Path) -> None:
+    db = Database.open(str(tmp_path / "a.db"))
+    commits = []
+    from sqlalchemy import event
+
+    event.listen(db.engine, "commit", lambda conn: commits.append(1))
+    gate = threading.Event()
+    first = db.submit(lambda c: gate.wait(10))
+    rest = [db.submit(lambda c: write_event(c, "x")) for _ in range(100)]
+    gate.set()
+    first.result(10)
+    for future in rest:
+        future.result(10)
+    assert len(commits) <= 3
+    db.close()
+
+
+def test_a_locked_database_says_so_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("watchkeeper.store.database.BUSY_SECONDS", 0.2)
+    path = tmp_path / "a.db"
+    db = Database.open(str(path))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="held by another process"), db.write() as conn:
+        write_event(conn, "never")
+    other.execute("ROLLBACK")
+    with db.write() as conn:
+        write_event(conn, "later")
+    assert kinds(db) == ["later"]
+    other.close()
+    db.close()
+
+
+def test_a_full_disk_says_so_and_the_database_stays_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    db = Database.open(str(path))
+    with db.write() as conn:
+        write_event(conn, "before")
+        pages = conn.execute(text("PRAGMA page_count")).scalar()
+    with pytest.raises(StoreError, match="full"), db.write() as conn:
+        # What SQLite reports when it may not grow is what it reports on a full disk.
+        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        for n in range(2000):
+            timeline.append(conn, 1.0, "x" * 90, "s" * 400, "t", {"n": n, "pad": "p" * 400})
+    db.close()
+    again = Database.open(str(path))
+    assert kinds(again) == ["before"]
+    with again.read() as conn:
+        assert conn.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+    again.close()
+
+
+def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, not a database\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a database"):
+        Database.open(str(path))
+    assert path.read_bytes() == before
+
+
+def test_a_server_that_is_not_there_is_a_clear_error() -> None:
+    with pytest.raises(StoreError, match="cannot be reached"):
+        Database.open("postgresql://wk@127.0.0.1:1/none")
+
+
+def test_an_unknown_kind_of_database_is_refused() -> None:
+    with pytest.raises(UserError, match="mysql"):
+        Database.open("mysql://localhost/x")
+
+
+def test_a_password_in_the_url_is_not_shown(postgres_url: str) -> None:
+    db = Database.open(postgres_url.replace("wk@", "wk:hush@"))
+    assert "hush" not in db.url
+    db.close()
