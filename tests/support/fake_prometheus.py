@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +13,15 @@ from watchkeeper.measure.http import FetchError
 from watchkeeper.measure.prometheus.api import Api
 from watchkeeper.measure.selectors import NAME, from_tree
 
-Samples = list[tuple[float, float]]
+Samples = list[tuple[float, Any]]
 
 
 @dataclass
 class FakePrometheus(Api):
-    """``series``: (labels with __name__, [(seconds, value)…]). ``down`` makes every query fail."""
+    """``series``: (labels with __name__, [(seconds, value)…]). ``down`` makes every query fail.
+
+    A value is a number, or a native histogram as the API shows it.
+    """
 
     series: list[tuple[dict[str, str], Samples]] = field(default_factory=list)
     clock: float = 0.0
@@ -27,9 +29,9 @@ class FakePrometheus(Api):
     asked: list[str] = field(default_factory=list)
     ranges: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def add(self, name: str, samples: Sequence[tuple[float, float]], **labels: str) -> None:
+    def add(self, name: str, samples: Sequence[tuple[float, Any]], **labels: str) -> None:
         """Add one series."""
-        self.series.append(({NAME: name, **labels}, sorted(samples)))
+        self.series.append(({NAME: name, **labels}, sorted(samples, key=lambda s: s[0])))
 
     def now(self) -> float:
         self._check("time()")
@@ -65,13 +67,13 @@ class FakePrometheus(Api):
     def _evaluate(self, tree: Expr, at: float) -> list[dict[str, Any]]:
         if isinstance(tree, MatrixSelector):
             return [
-                {"metric": labels, "values": [[t, repr(v)] for t, v in samples]}
+                {"metric": labels, _field(samples): [[t, _shown(v)] for t, v in samples]}
                 for labels, samples in self._matrix(tree, at)
             ]
         if isinstance(tree, Call) and tree.func.name == "last_over_time":
             assert isinstance(tree.args[0], MatrixSelector)
             return [
-                {"metric": labels, "value": [at, repr(samples[-1][1])]}
+                {"metric": labels, _field(samples)[:-1]: [at, _shown(samples[-1][1])]}
                 for labels, samples in self._matrix(tree.args[0], at)
             ]
         if isinstance(tree, BinaryExpr) and str(tree.op) == "or":
@@ -90,7 +92,15 @@ class FakePrometheus(Api):
         found = []
         for labels, samples in self.series:
             if selector.accepts(labels):
-                inside = [s for s in samples if start <= s[0] <= at and not math.isinf(s[1])]
+                inside = [s for s in samples if start <= s[0] <= at]
                 if inside:
                     found.append((labels, inside))
         return found
+
+
+def _field(samples: Samples) -> str:
+    return "histograms" if isinstance(samples[0][1], dict) else "values"
+
+
+def _shown(value: object) -> object:
+    return value if isinstance(value, dict) else repr(value)

@@ -233,7 +233,7 @@ def test_a_new_sli_is_filled_back_while_the_old_ones_go_on() -> None:
     assert total(ledger, "all") == total(ledger, "pod") == (479, 479)
 
 
-def test_ten_thousand_slis_of_one_metric_are_one_query_a_tick() -> None:
+def test_thousands_of_slis_of_one_metric_are_one_query_a_tick() -> None:
     api = FakePrometheus()
     many = [
         sli(
@@ -269,3 +269,22 @@ def test_a_bucket_is_found_by_its_number_and_a_missing_one_is_said() -> None:
     notes = {n.sli: n.message for b in batches for n in b.notes if n.kind == "error"}
     assert list(notes) == ["odd"]
     assert "0.10, 0.30, 1, +Inf" in notes["odd"]
+
+
+def native(fast: int, slow: int) -> dict[str, Any]:
+    buckets = [[0, "0.125", "0.25", str(fast)], [0, "0.5", "1", str(slow)]]
+    return {"count": str(fast + slow), "sum": "1", "buckets": buckets}
+
+
+def test_a_native_histogram_is_found_out_and_its_resets_are_told_by_its_count() -> None:
+    api = FakePrometheus()
+    shown = [native(0, 100), native(10, 110), native(3, 1), native(4, 1)]
+    api.add("lat", [(T0 + 60 * i, h) for i, h in enumerate(shown)], job="j", instance="a")
+    slis = (
+        SliDefinition("edge", "p", HistogramSli("lat", 0.25)),
+        SliDefinition("within", "p", HistogramSli("lat", 0.75)),
+    )
+    ledger, batches = collect(api, [T0 + 90, END], slis, fresh=[False, True])
+    assert total(ledger, "edge") == (14, 25)
+    assert total(ledger, "within") == (14 + 5 + 0.5, 25)
+    assert "estimated" in [n.kind for b in batches for n in b.notes]

@@ -16,7 +16,8 @@ from typing import Any
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.counters import YOUNG, Birth
 from watchkeeper.measure.prometheus.api import Api, TooMuchError
-from watchkeeper.measure.selectors import NAME, Matcher, quote, regex_literal, selector
+from watchkeeper.measure.prometheus.plan import Fetch
+from watchkeeper.measure.selectors import NAME, Matcher, Selector, quote, regex_literal, selector
 
 Target = tuple[str, str]
 Labels = Mapping[str, str]
@@ -29,12 +30,20 @@ _EVIDENCE_BACK = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Sibling:
+    """Series that show that an SLI was observed, and the wider fetch that reads them."""
+
+    selector: Selector
+    fetch: Fetch
+
+
+@dataclass(frozen=True, slots=True)
 class Newborn:
-    """A series without a past: its labels, first sample, and the selectors of its siblings."""
+    """A series without a past: its labels, its first sample, and its SLIs' totals."""
 
     labels: Labels
     first: Seconds
-    siblings: tuple[str, ...]
+    siblings: tuple[Sibling, ...]
 
 
 def target_of(labels: Labels) -> Target:
@@ -112,30 +121,29 @@ def births(
         if met.get(target_of(n.labels), math.inf) >= n.first and n.labels.get("instance")
     }
     read, started = _target_facts(api, sorted(open_targets), start - _EVIDENCE_BACK, end)
-    observed: dict[tuple[str, int], bool] = {}
-    return [_birth(api, n, met, read, started, observed) for n in newborns]
+    observed = _Observed(api)
+    return [_birth(n, met, read, started, observed) for n in newborns]
 
 
 def _birth(
-    api: Api,
     newborn: Newborn,
     met: Mapping[Target, Seconds],
     read: Mapping[Target, Seconds],
     started: Mapping[Target, list[tuple[Seconds, Seconds]]],
-    observed: dict[tuple[str, int], bool],
+    observed: _Observed,
 ) -> Birth:
     target, first = target_of(newborn.labels), newborn.first
     if met.get(target, math.inf) < first or read.get(target, math.inf) < first:
         return Birth(first, target_read_before=True)
     process = next((p for at, p in started.get(target, ()) if at >= first), None)
     if process is None:
-        before = _observed(api, newborn.siblings, first - _SETTLED, observed)
+        before = observed.any(newborn.siblings, first - _SETTLED)
         return Birth(first, siblings_before=before)
     young = first - process <= YOUNG  # then no sibling need be asked for
     return Birth(
         first,
         process_start=process,
-        siblings_at_start=not young and _observed(api, newborn.siblings, process, observed),
+        siblings_at_start=not young and observed.any(newborn.siblings, process),
     )
 
 
@@ -162,13 +170,44 @@ def _target_facts(
     return read, started
 
 
-def _observed(
-    api: Api, siblings: Sequence[str], at: Seconds, known: dict[tuple[str, int], bool]
-) -> bool:
-    for sibling in siblings:
-        key = (sibling, int(at // 60))
-        if key not in known:
-            known[key] = bool(api.instant(f"count(last_over_time({sibling}[{_DAY}s]))", at))
-        if known[key]:
-            return True
-    return False
+class _Observed:
+    """Which siblings Prometheus had seen by a minute; asked once for all that share a fetch."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._live: dict[tuple[Fetch, float], set[Selector]] = {}
+        self._nothing: dict[tuple[Fetch, float], bool] = {}
+        self._alone: dict[tuple[Selector, float], bool] = {}
+
+    def any(self, siblings: Sequence[Sibling], at: Seconds) -> bool:
+        """True when one of them had a sample in the day before ``at``."""
+        minute = math.floor(at / 60) * 60.0
+        return any(self._one(sibling, minute) for sibling in siblings)
+
+    def _one(self, sibling: Sibling, at: Seconds) -> bool:
+        key = (sibling.selector, at)
+        if key not in self._alone:
+            self._alone[key] = sibling.selector in self._live_in(sibling.fetch, at) or (
+                not self._has_nothing(sibling.fetch, at) and self._ask(sibling.selector, at)
+            )
+        return self._alone[key]
+
+    def _live_in(self, fetch: Fetch, at: Seconds) -> set[Selector]:
+        if (fetch, at) not in self._live:
+            found = self._api.instant(f"last_over_time({fetch.query}[300s])", at)
+            self._live[fetch, at] = {s for r in found for s in fetch.selectors(r["metric"])}
+        return self._live[fetch, at]
+
+    def _has_nothing(self, fetch: Fetch, at: Seconds) -> bool:
+        """True when nothing at all was observed: the beginning of history, asked in one query."""
+        if self._live_in(fetch, at):
+            return False
+        if (fetch, at) not in self._nothing:
+            try:
+                self._nothing[fetch, at] = not self._ask(fetch.query, at)
+            except TooMuchError:
+                self._nothing[fetch, at] = False
+        return self._nothing[fetch, at]
+
+    def _ask(self, selector: Selector, at: Seconds) -> bool:
+        return bool(self._api.instant(f"count(last_over_time({selector}[{_DAY}s]))", at))

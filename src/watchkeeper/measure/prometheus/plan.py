@@ -73,11 +73,19 @@ class Fetch:
 
     def uses(self, labels: Mapping[str, str]) -> tuple[Use, ...]:
         """The uses of a series with these labels."""
+        return tuple(
+            use for w in self._candidates(labels) if w.selector.accepts(labels) for use in w.uses
+        )
+
+    def selectors(self, labels: Mapping[str, str]) -> list[Selector]:
+        """The wanted selectors that select a series with these labels."""
+        return [w.selector for w in self._candidates(labels) if w.selector.accepts(labels)]
+
+    def _candidates(self, labels: Mapping[str, str]) -> list[Wanted]:
         if not self._index:
             self._build()
         key = (labels.get(NAME, ""), labels.get(self._by[0], ""))
-        found = [*self._index.get(key, ()), *self._index.get(("", ""), ())]
-        return tuple(use for w in found if w.selector.accepts(labels) for use in w.uses)
+        return [*self._index.get(key, ()), *self._index.get(("", ""), ())]
 
     def _build(self) -> None:
         """Index by metric and the most telling label, so that thousands of SLIs share a fetch."""

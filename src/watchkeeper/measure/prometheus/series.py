@@ -24,7 +24,7 @@ from watchkeeper.measure.counters import (
 from watchkeeper.measure.model import GroupKey
 from watchkeeper.measure.prometheus import native
 from watchkeeper.measure.prometheus.api import Api
-from watchkeeper.measure.prometheus.births import Newborn, births, last_values, target_of
+from watchkeeper.measure.prometheus.births import Newborn, Sibling, births, last_values, target_of
 from watchkeeper.measure.prometheus.plan import Fetch, Use
 
 COLD_LOOKBACK = 300.0
@@ -74,7 +74,7 @@ class Reader:
         self._interval = interval
         self._tracks: list[dict[Any, tuple[Track, ...]]] = [{} for _ in fetches]
         self._targets: dict[tuple[str, str], Seconds] = {}
-        self._totals = _totals(fetches)
+        self._totals = _totals(fetches)  # by SLI
         self.served: set[tuple[str, bool]] = set()  # (SLI, True: its good; False: its total)
         self._at: Seconds | None = None
         self._swept: Seconds = -math.inf
@@ -155,17 +155,15 @@ class Reader:
         """Leave only the samples after ``start`` in the run; the one before is its last value."""
         old = bisect.bisect_right(run.times, start)
         track = run.track
-        if old:
+        if track.last is None and run.times:
             self._met(run.labels, run.times[0])
+        if old:
             if track.last is None:
                 track.last, track.at = newest(run.values[:old], None), run.times[old - 1]
                 track.guide = run.guide[old - 1] if run.guide else 0.0
             run.times, run.values = run.times[old:], run.values[old:]
             run.guide = run.guide[old:] if run.guide is not None else None
-        if not run.times:
-            return False
-        self._met(run.labels, run.times[0])
-        return True
+        return bool(run.times)
 
     def _met(self, labels: dict[str, str], at: Seconds) -> None:
         target = target_of(labels)
@@ -197,8 +195,8 @@ class Reader:
                 baselines += 1
         return baselines
 
-    def _siblings(self, track: Track) -> tuple[str, ...]:
-        """Selectors of the totals of the SLIs that a series serves; a few are evidence enough."""
+    def _siblings(self, track: Track) -> tuple[Sibling, ...]:
+        """The totals of the SLIs that a series serves; a few are evidence enough."""
         found = dict.fromkeys(s for use, _ in track.uses for s in self._totals.get(use.sli, ()))
         return tuple(found)[:_MOST_SIBLINGS]
 
@@ -232,13 +230,13 @@ class Reader:
             before = at
 
 
-def _totals(fetches: Sequence[Fetch]) -> dict[str, list[str]]:
-    totals: dict[str, list[str]] = {}
+def _totals(fetches: Sequence[Fetch]) -> dict[str, list[Sibling]]:
+    totals: dict[str, list[Sibling]] = {}
     for fetch in fetches:
         for wanted in fetch.wanted:
             for use in wanted.uses:
                 if use.seen:
-                    totals.setdefault(use.sli, []).append(str(wanted.selector))
+                    totals.setdefault(use.sli, []).append(Sibling(wanted.selector, fetch))
     return totals
 
 
