@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-ASSETS := $(wildcard scripts/build_assets*)
+ASSETS := $(wildcard scripts/build_assets* scripts/assets/*)
 
 .PHONY: help setup parts demo test check format bench docs lock clean
 
