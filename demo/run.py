@@ -217,7 +217,7 @@ class Demo:
 
     def page(self, slo: str) -> str:
         """The address of an SLO's page."""
-        return f"{self.ports.url(self.ports.web)}/slos/{slo}"
+        return f"{self.ports.url(self.ports.web)}/slo/{slo}"
 
     def welcome(self) -> None:
         """Say what runs where and what will happen."""
