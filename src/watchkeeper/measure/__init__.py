@@ -1,9 +1,9 @@
 """Measure: where numbers come from.
 
 Words. A *source* is a place that numbers come from: a Prometheus, exposition pages, an access log,
-probes, pushes, SQL. An *SLI* says which of its events are good and which there are at all. A *count*
-adds good and total events to one minute of one SLI. A *batch* is what one collection found: counts,
-notes for people, and the *cursor*, which says up to where the source has been read.
+probes, pushes, SQL. An *SLI* says which of its events are good and which there are at all. A
+*count* adds good and total events to one minute of one SLI. A *batch* is what one collection found:
+counts, notes for people, and the *cursor*, which says up to where the source has been read.
 
 Rules.
 - ``collect(slis, cursor, now)`` reads and writes nothing. The caller saves counts and cursor in one
@@ -14,7 +14,7 @@ Rules.
 - Nothing is extrapolated. What is estimated all the same says so in a note.
 
 Each adapter is a folder: ``prometheus``, ``scrape``, ``accesslog``, ``probe``, ``push``, ``sql``.
-``counters`` is the arithmetic of cumulative counters, ``selectors`` the selectors of PromQL, ``http``
-the client with its time-outs and secrets, ``store`` the room's only SQL. What every batch must be is
-in ``model``. How exactness is kept is told in docs/explanation/exactness.md.
+``counters`` is the arithmetic of cumulative counters, ``selectors`` PromQL's selectors, ``http``
+the client with its time-outs and secrets, ``store`` the room's only SQL, ``model`` the contract.
+How exactness is kept is told in docs/explanation/exactness.md.
 """
