@@ -60,10 +60,10 @@ def search(
         float(sum(total) * num),
         float(sum(bad) * den),
         (float(rate[1] * num), float(rate[0] * den), rate[2]),
-        leaving,
         exhaustion.counting_minutes((), start + len(total)),
     )
-    return exhaustion.first(falling, exhaustion.screen_grid(len(total), start, segments), start)
+    grid = exhaustion.screen_grid(len(total), start, segments)
+    return exhaustion.first(falling, grid, start, leaving)
 
 
 @st.composite

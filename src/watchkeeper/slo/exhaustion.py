@@ -10,8 +10,9 @@ length nothing old is left and ``left`` only grows or only falls, so the search 
 rate below 1 may still exhaust: clean minutes leave, and take the budget they earned with them.
 
 The search is exact and cheap: what has left only grows with k, so between two grid points a < b
-``left(k) >= left(0) − may(b) + bad(a) + min(a · gain, b · gain)``. A span in which this bound stays
-above zero cannot hold the crossing and is not read any closer.
+``left(k)`` is at least ``left(a)`` less all that leaves of what was allowed, and at least
+``left(b)`` less all that leaves of what was bad. A span in which one of these bounds stays above
+zero cannot hold the crossing and is not read any closer.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from watchkeeper.slo.model import BoolArray, FloatArray, IntArray
 from watchkeeper.slo.windows import Interval
 
 HOUR = 60
+SPLIT = 10
 MARGIN = 1e-9
 """Relative margin of the vectorised screen: closer calls are decided by the exact search."""
 
@@ -72,10 +74,17 @@ class Falling:
         return spent
 
     def bound(self, k: IntArray, lost: FloatArray, gained: FloatArray) -> FloatArray:
-        """A lower bound of the value over each span (k[i], k[i + 1]]."""
+        """A lower bound of the value over each span (k[i], k[i + 1]]: the better of two.
+
+        From the span's start all may be lost and nothing gained; back from its end, all that was
+        gained may have come only there.
+        """
         n = self.minutes(k)
-        low = np.minimum(n[:-1] * self.gain, n[1:] * self.gain)
-        found: FloatArray = self.h * (self.start - lost[1:] + gained[:-1]) + low
+        gain = (n[1:] - n[:-1]) * self.gain
+        value = self.values(k, lost, gained)
+        from_start = value[:-1] - self.h * (lost[1:] - lost[:-1]) + np.minimum(gain, 0)
+        from_end = value[1:] - self.h * (gained[1:] - gained[:-1]) - np.maximum(gain, 0)
+        found: FloatArray = np.maximum(from_start, from_end)
         return found
 
 
@@ -122,9 +131,10 @@ def first(
 
 
 def hour_grid(a: int, b: int, origin: int) -> IntArray:
-    """a, every k between with ``origin + k`` on a whole hour, b."""
+    """a, about ``SPLIT`` k between with ``origin + k`` on a whole hour, b."""
+    step = HOUR * max(1, round((b - a) / HOUR / SPLIT))
     head = a + HOUR - (origin + a) % HOUR
-    inner = np.arange(head, b, HOUR, dtype=np.int64)
+    inner = np.arange(head, b, step, dtype=np.int64)
     return np.concatenate(([a], inner, [b])).astype(np.int64)
 
 
@@ -189,9 +199,10 @@ def may_fall(
     ``start``, ``gain`` (per minute) are [N]; ``lost``, ``gained`` are [len(grid), N] in the same
     units. False is a proof that the value stays above zero; True means it must be looked at.
     """
-    k = grid.astype(np.float64)[:, None]
-    low = np.minimum(k[:-1] * gain, k[1:] * gain)
-    bound = start - lost[1:] + gained[:-1] + low
-    margin = MARGIN * (np.abs(start) + lost[-1] + gained[-1] + k[-1] * np.abs(gain))
-    falls: BoolArray = np.any(bound <= margin, axis=0)
+    steps = np.diff(grid).astype(np.float64)[:, None] * gain
+    value = start - lost + gained + grid.astype(np.float64)[:, None] * gain
+    from_start = value[:-1] - np.diff(lost, axis=0) + np.minimum(steps, 0)
+    from_end = value[1:] - np.diff(gained, axis=0) - np.maximum(steps, 0)
+    margin = MARGIN * (np.abs(start) + lost[-1] + gained[-1] + grid[-1] * np.abs(gain))
+    falls: BoolArray = np.any(np.maximum(from_start, from_end) <= margin, axis=0)
     return falls

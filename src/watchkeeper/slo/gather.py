@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from sqlalchemy import Connection
@@ -37,6 +38,7 @@ class Sweep:
     rate_rows: IntArray  # [N] the window that holds the present rate
     rate_minutes: FloatArray  # [N] observed minutes in it, at least 1
     screened_out: BoolArray  # [N] proven never to exhaust
+    leaving: dict[int, exhaustion.Leaving]  # at the roll-off grid, of those not screened out
     before: FloatArray  # [N, 3] cumulative before the own window, where it was read plainly
 
 
@@ -57,6 +59,28 @@ def terms_of(
     definition = subject.definition
     holes = holes_of(subject, corrections) if corrections else []
     return terms(definition.target, versions.get(definition.name, ()), holes, whole)
+
+
+def all_terms(
+    subjects: Sequence[Subject],
+    bounds: Sequence[Bounds],
+    versions: Mapping[str, Sequence[TargetVersion]],
+    corrections: Mapping[str, Sequence[Correction]],
+) -> list[Terms]:
+    """The terms of each subject; those with nothing of their own share them."""
+    special = set(versions) | set(corrections)
+    shared: dict[tuple[Decimal, Bounds], Terms] = {}
+    found: list[Terms] = []
+    for subject, bound in zip(subjects, bounds, strict=True):
+        name, target = subject.definition.name, subject.definition.target
+        if special and (name in special or subject.name in special):
+            found.append(terms_of(subject, bound, versions, corrections))
+            continue
+        its = shared.get((target, bound))
+        if its is None:
+            its = shared[target, bound] = terms_of(subject, bound, {}, {})
+        found.append(its)
+    return found
 
 
 def reader(conn: Connection, sli_id: int) -> Callable[[IntArray], FloatArray]:
@@ -89,7 +113,7 @@ def sweep(
     n = len(subjects)
     rows = np.asarray([rate_row(s.slice_minutes) for s in subjects], dtype=np.int64)
     found = Sweep(
-        Readings.empty(n), its, rows, np.ones(n), np.zeros(n, dtype=bool), np.zeros((n, 3))
+        Readings.empty(n), its, rows, np.ones(n), np.zeros(n, dtype=bool), {}, np.zeros((n, 3))
     )
     _set_terms(found.readings, bounds, its)
     plain: dict[Bounds, list[int]] = {}
@@ -162,8 +186,13 @@ def _read_plain(
         found.readings.may[:, at] = counts[:, :, TOTAL] * numerators
         _measure_rate(found, subjects, at)
         if len(grid):
-            gone = cum[first:] - cum[first]
-            found.screened_out[at] = _screen(found, at, gone, grid, numerators)
+            gone = cum[first:] - cum[1]
+            lost = gone[:, :, TOTAL] * numerators
+            gained = (gone[:, :, TOTAL] - gone[:, :, GOOD]) * found.readings.scale[at]
+            lasts = _screen(found, at, lost, gained, grid)
+            found.screened_out[at] = lasts
+            for i in np.flatnonzero(~lasts).tolist():
+                found.leaving[members[i]] = (lost[:, i], gained[:, i])
 
 
 def _roll_off_grid(bound: Bounds) -> IntArray:
@@ -173,7 +202,7 @@ def _roll_off_grid(bound: Bounds) -> IntArray:
 
 
 def _screen(
-    found: Sweep, at: IntArray, gone: FloatArray, grid: IntArray, numerators: FloatArray
+    found: Sweep, at: IntArray, lost: FloatArray, gained: FloatArray, grid: IntArray
 ) -> BoolArray:
     """[len(at)] True where a budget provably lasts."""
     readings, rows = found.readings, found.rate_rows[at]
@@ -181,8 +210,6 @@ def _screen(
     own_bad = (readings.total[OWN, at] - readings.good[OWN, at]) * scale
     now_bad = (readings.total[rows, at] - readings.good[rows, at]) * scale
     gain = (readings.may[rows, at] - now_bad) / found.rate_minutes[at]
-    lost = gone[:, :, TOTAL] * numerators
-    gained = (gone[:, :, TOTAL] - gone[:, :, GOOD]) * scale
     falls = exhaustion.may_fall(readings.may[OWN, at] - own_bad, gain, lost, gained, grid)
     no_errors = (own_bad <= 0) & (now_bad <= 0) & np.all(gained >= 0, axis=0)
     lasts: BoolArray = ~falls | no_errors
@@ -252,15 +279,21 @@ def _run(
         elif not found.terms[j].plain:
             view = View(reader(conn, subjects[j].sli_id), found.terms[j])
             special[j] = _leaving(view, bounds[j])
+    told = {j: found.leaving[j] for j in asking if j in found.leaving}
+    told |= _answer(conn, subjects, bounds, found, _but(asking, told), special)
     while asking:
-        told = _answer(conn, subjects, bounds, found, asking, special)
         for j, leaving in told.items():
             try:
                 asking[j] = searches[j].send(leaving)
             except StopIteration as done:
                 answers[j] = done.value
                 del asking[j]
+        told = _answer(conn, subjects, bounds, found, asking, special)
     return answers
+
+
+def _but(asking: Mapping[int, IntArray], told: Mapping[int, object]) -> dict[int, IntArray]:
+    return {j: k for j, k in asking.items() if j not in told}
 
 
 def _answer(

@@ -11,10 +11,12 @@ from sqlalchemy import (
     Connection,
     Double,
     Index,
+    Select,
     String,
     Table,
     Text,
     delete,
+    func,
     insert,
     select,
 )
@@ -48,9 +50,21 @@ target_version = Table(
 
 def versions(conn: Connection) -> Mapping[str, Sequence[TargetVersion]]:
     """All targets that each SLO has had, the oldest first."""
+    return _versions(conn, select(target_version))
+
+
+def changed_versions(conn: Connection) -> Mapping[str, Sequence[TargetVersion]]:
+    """As ``versions``, of only those SLOs whose target has changed since it was first known."""
+    table = target_version
+    changed = select(table.c.slo).group_by(table.c.slo).having(func.count() > 1)
+    return _versions(conn, select(table).where(table.c.slo.in_(changed)))
+
+
+def _versions(
+    conn: Connection, query: Select[tuple[str, int, str]]
+) -> Mapping[str, Sequence[TargetVersion]]:
     found: dict[str, list[TargetVersion]] = {}
-    query = select(target_version).order_by(target_version.c.slo, target_version.c.since)
-    for row in conn.execute(query):
+    for row in conn.execute(query.order_by(target_version.c.slo, target_version.c.since)):
         found.setdefault(row.slo, []).append(TargetVersion(row.since, Decimal(row.target)))
     return found
 

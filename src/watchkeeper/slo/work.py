@@ -108,8 +108,8 @@ def _evaluate(conn: Connection, chosen: Sequence[Subject], now: Seconds) -> list
         for d in {s.definition.window: s.definition for s in chosen}.values()
     }
     windows = [ends[s.definition.window] for s in chosen]
-    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
-    its = [gather.terms_of(s, b, changes, excluded) for s, b in zip(chosen, windows, strict=True)]
+    changes, excluded = store.changed_versions(conn), store.corrections_by_slo(conn)
+    its = gather.all_terms(chosen, windows, changes, excluded)
     found = gather.sweep(conn, chosen, windows, its)
     verdicts = judge(found.readings)
     outlook = gather.outlook(conn, chosen, windows, found, verdicts)
@@ -212,7 +212,7 @@ def sparklines(
     None where a part has no evidence. Corrected intervals do not count.
     """
     chosen = [s for s in _subjects(conn, specs, wanted(specs, names)) if s.name in set(names)]
-    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    changes, excluded = store.changed_versions(conn), store.corrections_by_slo(conn)
     alike: dict[Bounds, list[Subject]] = {}
     for subject in chosen:
         alike.setdefault(bounds(subject.definition.window, now), []).append(subject)
