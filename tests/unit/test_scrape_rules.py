@@ -193,3 +193,13 @@ def test_a_gauge_is_one_event_a_minute_however_often_it_is_read() -> None:
     for value in (1, 9, 9, 9, 7, 1, 1, 1):
         run.read(f"queue {value}\n", gauge)
     assert run.sums == {"g.total": 2, "g.bad": 1}
+
+
+def test_an_sli_that_cannot_be_scraped_is_said_once_and_the_others_go_on() -> None:
+    quotient = SliDefinition("q", "s", CountsSli(ScrapeQuery("a / b"), bad=ScrapeQuery("r_total")))
+    run = Run(Pages())
+    first = run.read(page(5), SLI, quotient)
+    run.read(page(7), SLI, quotient)
+    assert [(n.kind, n.sli) for n in first.notes if n.sli] == [("error", "q")]
+    assert run.sums["a.total"] == 2
+    assert run.notes["error"] == 1

@@ -65,7 +65,7 @@ class ScrapeSource:
         # A tick that comes a moment early must not cost a whole interval.
         if cursor is not None and now - float(old["at"]) < self._interval * 0.9:
             return Batch((), cursor)
-        plan, gauges, notes = self._plan(slis)
+        plan, gauges, notes = self._plan(slis, now)
         pages = self._read_all()
         tally = Tally()
         known = frozenset(old.get("slis", ()))
@@ -94,23 +94,24 @@ class ScrapeSource:
         """Close the connections."""
         self._http.close()
 
-    def _plan(self, slis: Sequence[SliDefinition]) -> tuple[Plan, tuple[_Gauge, ...], list[Note]]:
+    def _plan(
+        self, slis: Sequence[SliDefinition], now: Seconds
+    ) -> tuple[Plan, tuple[_Gauge, ...], list[Note]]:
+        """The plan for these SLIs; what is wrong with them is said only when it is made."""
         wanted = tuple(slis)
-        if self._planned is None or self._planned[0] != wanted:
-            counted = [_as_prometheus(s) for s in wanted if not _is_gauge(s)]
-            gauges = tuple(_Gauge(s) for s in wanted if _is_gauge(s))
-            self._planned = (wanted, make_plan(counted), gauges)
-            self._uses.clear()
-        _, plan, gauges = self._planned
+        if self._planned is not None and self._planned[0] == wanted:
+            return self._planned[1], self._planned[2], []
+        plan = make_plan([_as_prometheus(s) for s in wanted if not _is_gauge(s)])
+        gauges = tuple(_Gauge(s) for s in wanted if _is_gauge(s))
+        self._planned = (wanted, plan, gauges)
+        self._uses.clear()
+        not_a_sum = "not a sum of counters, which a scrape cannot compute; use a selector"
         problems = [
             *plan.problems,
-            *(
-                (e.sli.key, "not a sum of counters; a scrape cannot compute it")
-                for e in plan.evaluations
-            ),
+            *((e.sli.key, not_a_sum) for e in plan.evaluations),
             *((g.sli.key, g.problem) for g in gauges if g.problem),
         ]
-        return plan, gauges, [Note("error", message, 0.0, sli=key) for key, message in problems]
+        return plan, gauges, [Note("error", text, now, sli=key) for key, text in problems]
 
     def _read_all(self) -> dict[str, Exposition | WatchkeeperError]:
         if len(self._urls) == 1:
