@@ -31,6 +31,7 @@ steps = st.tuples(
     st.lists(counts, min_size=1, max_size=12),
     st.sampled_from([None, None, 0, 60, 180]),
 )
+Script = list[tuple[int, list[tuple[str, GroupKey, int, int, int, int]], int | None]]
 scripts = st.lists(steps, min_size=1, max_size=8)
 
 
@@ -53,9 +54,9 @@ class Recount:
         return [sum(v[i] for v in mine) for i in range(3)]
 
 
-def play(db: Database, script: list[object], recount: Recount) -> int:
+def play(db: Database, script: Script, recount: Recount) -> int:
     now = START
-    for leap, batch, keep in script:  # type: ignore[misc]
+    for leap, batch, keep in script:
         now += leap
         made = [Count(k, now - age, g, t, s, group) for k, group, age, g, t, s in batch]
         for count in made:
@@ -81,7 +82,7 @@ def compare(db: Database, recount: Recount, now: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(script=scripts)
 def test_every_edge_equals_a_recount_under_late_data_negative_amounts_and_packing(
-    script: list[object],
+    script: Script,
 ) -> None:
     db, recount = Database.open(":memory:"), Recount()
     compare(db, recount, play(db, script, recount))
@@ -90,7 +91,7 @@ def test_every_edge_equals_a_recount_under_late_data_negative_amounts_and_packin
 
 @settings(max_examples=40, deadline=None)
 @given(script=scripts, cuts=st.lists(st.integers(0, 9000), min_size=1, max_size=5))
-def test_windows_add_up(script: list[object], cuts: list[int]) -> None:
+def test_windows_add_up(script: Script, cuts: list[int]) -> None:
     db, recount = Database.open(":memory:"), Recount()
     now = play(db, script, recount)
     with db.read() as conn:
@@ -105,7 +106,7 @@ def test_windows_add_up(script: list[object], cuts: list[int]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(script=scripts)
-def test_what_is_exported_and_imported_elsewhere_is_the_same_ledger(script: list[object]) -> None:
+def test_what_is_exported_and_imported_elsewhere_is_the_same_ledger(script: Script) -> None:
     db, other, recount = Database.open(":memory:"), Database.open(":memory:"), Recount()
     now = play(db, script, recount)
     with db.read() as conn:
@@ -119,7 +120,7 @@ def test_what_is_exported_and_imported_elsewhere_is_the_same_ledger(script: list
 
 @settings(max_examples=40, deadline=None)
 @given(script=scripts)
-def test_spans_are_the_first_and_last_minute_that_was_seen(script: list[object]) -> None:
+def test_spans_are_the_first_and_last_minute_that_was_seen(script: Script) -> None:
     db, recount = Database.open(":memory:"), Recount()
     play(db, script, recount)
     with db.read() as conn:

@@ -53,10 +53,15 @@ def test_a_migrated_database_opens_again_and_keeps_what_it_holds(tmp_path: Path)
 
 
 def test_a_write_that_raises_leaves_nothing(db: Database) -> None:
-    with pytest.raises(RuntimeError), db.write() as conn:
+    with pytest.raises(RuntimeError):
+        _write_and_fail(db)
+    assert kinds(db) == []
+
+
+def _write_and_fail(db: Database) -> None:
+    with db.write() as conn:
         write_event(conn, "lost")
         raise RuntimeError
-    assert kinds(db) == []
 
 
 def test_a_read_sees_one_snapshot_while_others_write(db: Database) -> None:
@@ -155,18 +160,23 @@ def test_a_full_disk_says_so_and_the_database_stays_sound(tmp_path: Path) -> Non
     db = Database.open(str(path))
     with db.write() as conn:
         write_event(conn, "before")
-        pages = conn.execute(text("PRAGMA page_count")).scalar()
-    with pytest.raises(StoreError, match="full"), db.write() as conn:
-        # What SQLite reports when it may not grow is what it reports on a full disk.
-        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-        for n in range(2000):
-            timeline.append(conn, 1.0, "x" * 90, "s" * 400, "t", {"n": n, "pad": "p" * 400})
+        pages = int(conn.execute(text("PRAGMA page_count")).scalar_one())
+    with pytest.raises(StoreError, match="full"):
+        _overfill(db, pages)
     db.close()
     again = Database.open(str(path))
     assert kinds(again) == ["before"]
     with again.read() as conn:
         assert conn.execute(text("PRAGMA integrity_check")).scalar() == "ok"
     again.close()
+
+
+def _overfill(db: Database, pages: int) -> None:
+    with db.write() as conn:
+        # What SQLite reports when it may not grow is what it reports on a full disk.
+        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+        for n in range(2000):
+            timeline.append(conn, 1.0, "x" * 90, "s" * 400, "t", {"n": n, "pad": "p" * 400})
 
 
 def test_a_file_that_is_no_database_is_refused_and_not_touched(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ push_key = Table(
 def cursors(conn: Connection, sources: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
     """Where each source stands; None: never read."""
     query = select(source_state.c.source, source_state.c.cursor)
-    rows = dict(conn.execute(query).tuples().all())
+    rows: dict[str, str | None] = dict(iter(conn.execute(query)))
     return {name: _loads(rows.get(name)) for name in sources}
 
 

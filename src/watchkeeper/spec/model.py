@@ -107,7 +107,7 @@ class PrometheusQuery:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeQuery:
-    """A PromQL instant selector of counters in an exposition: ``http_requests_total{code=~"5.."}``."""
+    """A selector of counters in an exposition: ``http_requests_total{code=~"5.."}``."""
 
     selector: str
 
@@ -157,7 +157,7 @@ class PushStream:
 
 @dataclass(frozen=True, slots=True)
 class SqlQuery:
-    """SQL that returns rows of (minute, good, total); ``:from`` and ``:to`` are bound as UTC times."""
+    """SQL that returns (minute, good, total); ``:from`` and ``:to`` are bound as UTC times."""
 
     sql: str
 
@@ -169,9 +169,7 @@ class OpaqueQuery:
     spec: Mapping[str, Any]
 
 
-Query = (
-    PrometheusQuery | ScrapeQuery | LogQuery | ProbeCheck | PushStream | SqlQuery | OpaqueQuery
-)
+Query = PrometheusQuery | ScrapeQuery | LogQuery | ProbeCheck | PushStream | SqlQuery | OpaqueQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,7 @@ class CountsSli:
 
 @dataclass(frozen=True, slots=True)
 class RawSli:
-    """A query whose value is itself the success (or failure) ratio, 0 to 1; each minute is one event."""
+    """A query whose value is the success (or failure) ratio, 0 to 1; a minute is one event."""
 
     query: Query
     is_failure: bool = False
@@ -244,7 +242,7 @@ class RollingWindow:
 
 @dataclass(frozen=True, slots=True)
 class CalendarWindow:
-    """Whole periods of ``duration`` counted from ``start`` (naive local ISO time) in ``time_zone``."""
+    """Whole periods of ``duration`` from ``start`` (naive local ISO time) in ``time_zone``."""
 
     duration: Duration
     start: str

@@ -1,0 +1,138 @@
+"""Checks across definitions: references, cycles, thresholds that cannot fire, retention. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from watchkeeper.kernel.duration import parse_duration
+from watchkeeper.spec.model import Finding, Severity, SloDefinition, SourceType, Specs
+from watchkeeper.spec.native import Native
+from watchkeeper.spec.openslo import Read, dangling
+from watchkeeper.spec.resolve import policies_of
+
+DEFAULT_RETENTION = "15d"
+"""What Prometheus keeps unless told otherwise."""
+
+
+def cross_check(specs: Specs, read: Read, own: Native) -> None:
+    """Note what is wrong between definitions in ``read.findings``."""
+    _owners(specs, own)
+    _dependencies(specs, own, read.findings)
+    _composites(specs, own)
+    _burn_thresholds(specs, read)
+    _retention(specs, read)
+
+
+def _owners(specs: Specs, own: Native) -> None:
+    for name, service in own.services.items():
+        reader = own.readers["Service", name]
+        if service.owner and service.owner not in specs.teams:
+            dangling(reader, "owner", "Team", service.owner, specs.teams)
+        for needed in service.depends_on:
+            if needed not in specs.services:
+                dangling(reader, "dependsOn", "Service", needed, specs.services)
+
+
+def _dependencies(specs: Specs, own: Native, findings: list[Finding]) -> None:
+    graph = {name: service.depends_on for name, service in specs.services.items()}
+    told: set[frozenset[str]] = set()
+    for name in sorted(graph):
+        cycle = _cycle(name, graph)
+        if not cycle or frozenset(cycle) in told or ("Service", cycle[0]) not in own.readers:
+            continue
+        told.add(frozenset(cycle))
+        findings.append(
+            Finding(
+                own.readers["Service", cycle[0]].place("dependsOn"),
+                Severity.WARNING,
+                "dependency-cycle",
+                f"services depend on one another in a circle: {' → '.join([*cycle, cycle[0]])}",
+                "a direction",
+                "remove the dependency that is not needed to answer requests",
+            )
+        )
+
+
+def _cycle(start: str, graph: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """A path from ``start`` back to itself, or nothing."""
+    paths = [[start]]
+    seen: set[str] = set()
+    while paths:
+        path = paths.pop()
+        for following in graph.get(path[-1], ()):
+            if following == start:
+                return path
+            if following not in seen:
+                seen.add(following)
+                paths.append([*path, following])
+    return []
+
+
+def _composites(specs: Specs, own: Native) -> None:
+    for name, raw in own.composites.items():
+        reader = own.readers["CompositeSLO", name]
+        for part in reader.children("parts"):
+            slo = part.text("slo")
+            if slo == name:
+                part.fault(
+                    "composite-cycle", f"'{name}' is a part of itself", "other SLOs", key="slo"
+                )
+            elif slo and slo in own.composites:
+                part.fault(
+                    "composite-cycle", f"'{slo}' is a composite", "SLOs that are measured",
+                    "list its parts here", key="slo",
+                )  # fmt: skip
+            elif slo and slo not in specs.slos:
+                dangling(part, "slo", "SLO", slo, specs.slos)
+        for policy in raw.policies:
+            if policy not in specs.alert_policies:
+                dangling(reader, "alertPolicies", "AlertPolicy", policy, specs.alert_policies)
+
+
+def _burn_thresholds(specs: Specs, read: Read) -> None:
+    for slo in specs.slos.values():
+        most = Decimal(1) / (1 - slo.target) if slo.target < 1 else None
+        for policy in policies_of(specs, slo):
+            for condition in policy.conditions:
+                if most is None or condition.threshold <= most:
+                    continue
+                read.findings.append(
+                    Finding(
+                        policy.place,
+                        Severity.WARNING,
+                        "never-fires",
+                        f"'{slo.name}' can never burn at a rate of {condition.threshold}",
+                        f"at most {_short(most)}: every event bad, target {slo.target}",
+                        "lower the threshold, or alert on the budget instead",
+                    )
+                )
+
+
+def _retention(specs: Specs, read: Read) -> None:
+    for slo in specs.slos.values():
+        source = specs.sources.get(slo.sli.source) if slo.sli else None
+        if source is None or source.type is not SourceType.PROMETHEUS:
+            continue
+        written = str(source.settings.get("retention", DEFAULT_RETENTION))
+        try:
+            kept = parse_duration(written)
+        except ValueError:
+            continue  # noted where it is written
+        if slo.window.duration.average_seconds > kept.average_seconds:
+            read.findings.append(_too_long(slo, source.name, written))
+
+
+def _too_long(slo: SloDefinition, source: str, kept: str) -> Finding:
+    return Finding(
+        slo.place,
+        Severity.WARNING,
+        "longer-than-kept",
+        f"the window of '{slo.name}' is {slo.window.duration}, but '{source}' keeps {kept}",
+        "history for the whole window",
+        "the ledger fills up as time passes; say retention: in the DataSource if it keeps more",
+    )
+
+
+def _short(number: Decimal) -> str:
+    return f"{number.quantize(Decimal('0.01')).normalize():f}"

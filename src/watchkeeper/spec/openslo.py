@@ -1,0 +1,699 @@
+"""OpenSLO v1: its seven kinds, read into our words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from watchkeeper.kernel.duration import Duration, parse_duration
+from watchkeeper.spec.model import (
+    AlertPolicyDefinition,
+    BurnCondition,
+    CalendarWindow,
+    CountsSli,
+    Finding,
+    HistogramSli,
+    Measurement,
+    Method,
+    Occurrences,
+    Query,
+    RatioTimeSlices,
+    RawSli,
+    RollingWindow,
+    ServiceDefinition,
+    SourceDefinition,
+    SourceType,
+    ThresholdSli,
+    TimeSlices,
+    Window,
+)
+from watchkeeper.spec.queries import check_selector, check_settings, read_query, source_type
+from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.zones import zone_problem
+
+API = "openslo/v1"
+KINDS = (
+    "DataSource",
+    "SLO",
+    "SLI",
+    "AlertPolicy",
+    "AlertCondition",
+    "AlertNotificationTarget",
+    "Service",
+)
+METHODS = ("Occurrences", "Timeslices", "RatioTimeslices")
+OPS = ("lt", "lte", "gt", "gte")
+
+
+@dataclass(frozen=True, slots=True)
+class RawIndicator:
+    """An indicator as written: how it measures, with which source; queries still by reader."""
+
+    reader: Reader
+    name: str
+    spec: Reader | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawObjective:
+    """One objective of an SLO."""
+
+    reader: Reader
+    display_name: str
+    op: str
+    value: Decimal | None
+    target: Decimal | None
+    slice_target: Decimal | None
+    slice_window: Duration | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawSlo:
+    """An SLO as written, with references not yet followed."""
+
+    reader: Reader  # of the document
+    spec: Reader
+    name: str
+    display_name: str
+    service: str
+    description: str
+    indicator: RawIndicator | None
+    indicator_ref: str
+    window: Window | None
+    method: str
+    objectives: tuple[RawObjective, ...]
+    policies: tuple[str, ...]
+
+
+@dataclass
+class Read:
+    """What a set of documents holds, by kind and name."""
+
+    findings: list[Finding] = field(default_factory=list)
+    sources: dict[str, SourceDefinition] = field(default_factory=dict)
+    slos: dict[str, RawSlo] = field(default_factory=dict)
+    indicators: dict[str, RawIndicator] = field(default_factory=dict)
+    services: dict[str, ServiceDefinition] = field(default_factory=dict)
+    policies: dict[str, AlertPolicyDefinition] = field(default_factory=dict)
+    policy_refs: list[tuple[Reader, str, str]] = field(default_factory=list)
+    conditions: dict[str, Reader] = field(default_factory=dict)
+    raw_policies: dict[str, Reader] = field(default_factory=dict)
+    targets: dict[str, Reader] = field(default_factory=dict)
+
+
+def metadata(reader: Reader) -> tuple[str, str, dict[str, str], dict[str, str]]:
+    """(name, display name, labels, annotations) of a document."""
+    child = reader.child("metadata", required=True)
+    if child is None:
+        return "", "", {}, {}
+    child.only("name", "displayName", "labels", "annotations", "namespace")
+    name = child.text("name", required=True)
+    return (
+        name,
+        child.text("displayName") or name,
+        child.table("labels"),
+        child.table("annotations"),
+    )
+
+
+def read_source(reader: Reader, read: Read) -> None:
+    """A DataSource."""
+    name, *_ = metadata(reader)
+    spec = reader.child("spec", required=True)
+    if spec is None or not name:
+        return
+    spec.only("description", "type", "connectionDetails")
+    kind = source_type(spec.text("type", required=True))
+    details = spec.child("connectionDetails")
+    if details is not None:
+        check_settings(details, kind)
+    elif kind not in (SourceType.PUSH, SourceType.PROBE, SourceType.OTHER):
+        spec.fault("missing", "'connectionDetails' is missing", "a mapping", "add it")
+    if kind is SourceType.OTHER and spec.has("type"):
+        spec.warn(
+            "unmeasured-source",
+            f"nothing here measures a source of type '{spec.text('type')}'",
+            "prometheus, scrape, accesslog, probe, push or sql",
+            "its SLOs are kept and written back, but have no data",
+            key="type",
+        )
+    read.sources[name] = SourceDefinition(
+        name, kind, dict(details.data) if details else {}, reader.place()
+    )
+
+
+def read_service(reader: Reader, read: Read) -> None:
+    """An OpenSLO Service."""
+    name, display, labels, _ = metadata(reader)
+    spec = reader.child("spec") or Reader(reader.document, ("spec",), {}, reader.findings)
+    spec.only("description")
+    if name:
+        read.services[name] = ServiceDefinition(
+            name, display, reader.place(), spec.text("description"), labels=labels
+        )
+
+
+def read_sli(reader: Reader, read: Read) -> None:
+    """An SLI that SLOs refer to."""
+    name, *_ = metadata(reader)
+    spec = reader.child("spec", required=True)
+    if name and spec is not None:
+        read.indicators[name] = RawIndicator(reader, name, spec)
+
+
+def read_slo(reader: Reader, read: Read) -> None:
+    """An SLO."""
+    name, display, *_ = metadata(reader)
+    spec = reader.child("spec", required=True)
+    if spec is None or not name:
+        return
+    spec.only(
+        "description", "service", "indicator", "indicatorRef", "timeWindow", "budgetingMethod",
+        "objectives", "alertPolicies",
+    )  # fmt: skip
+    method = spec.choice("budgetingMethod", METHODS) or "Occurrences"
+    read.slos[name] = RawSlo(
+        reader,
+        spec,
+        name,
+        display,
+        spec.text("service", required=True),
+        spec.text("description"),
+        _inline(spec, name),
+        spec.text("indicatorRef"),
+        read_window(spec),
+        method,
+        tuple(_objective(o, method) for o in spec.children("objectives", required=True)),
+        _policies(spec, name, read),
+    )
+    if spec.has("objectives") and not spec.data["objectives"]:
+        spec.fault("missing", "'objectives' is empty", "at least one objective", key="objectives")
+
+
+def _inline(spec: Reader, slo: str) -> RawIndicator | None:
+    indicator = spec.child("indicator")
+    if indicator is None:
+        if not spec.has("indicatorRef") and "indicator" not in spec.data:
+            spec.fault(
+                "missing",
+                "no indicator",
+                "'indicator' or 'indicatorRef'",
+                "say what is measured",
+            )
+        return None
+    if spec.has("indicatorRef"):
+        spec.fault(
+            "two-indicators",
+            "both 'indicator' and 'indicatorRef'",
+            "one of them",
+            key="indicatorRef",
+        )
+    indicator.only("metadata", "spec", "apiVersion", "kind")
+    return RawIndicator(indicator, slo, indicator.child("spec", required=True))
+
+
+def read_window(spec: Reader) -> Window | None:
+    """The time window; 28 rolling days when there is none."""
+    windows = spec.children("timeWindow")
+    if not windows:
+        if not spec.has("timeWindow"):
+            return RollingWindow(parse_duration("28d"))
+        return None
+    if len(windows) > 1:
+        spec.fault(
+            "many-windows",
+            f"{len(windows)} time windows",
+            "one",
+            "make an SLO for each",
+            "timeWindow",
+        )
+    return _window(windows[0])
+
+
+def _window(window: Reader) -> Window | None:
+    window.only("duration", "isRolling", "calendar")
+    duration = window.duration("duration", required=True)
+    calendar = window.child("calendar")
+    rolling = window.flag("isRolling", default=calendar is None)
+    if duration is None:
+        return None
+    if rolling:
+        if calendar is not None:
+            window.fault(
+                "rolling-calendar",
+                "a rolling window with a calendar",
+                "one or the other",
+                "remove 'calendar', or write isRolling: false",
+                key="calendar",
+            )
+        return RollingWindow(duration)
+    return _calendar(window, calendar, duration)
+
+
+def _calendar(window: Reader, calendar: Reader | None, duration: Duration) -> Window | None:
+    if calendar is None:
+        window.fault(
+            "missing",
+            "a calendar window without 'calendar'",
+            "'calendar' with startTime and timeZone",
+            "add it, or write isRolling: true",
+        )
+        return None
+    calendar.only("startTime", "timeZone")
+    if duration.seconds and duration.seconds < 3600:
+        # The specification's own example writes "1m" for a month.
+        count = duration.text.removesuffix("m")
+        if not duration.text.endswith("m") or not count.isdigit():
+            window.fault(
+                "bad-duration", f"a calendar window of {duration}", "a day or more", key="duration"
+            )
+            return None
+        window.warn(
+            "minutes-for-months",
+            f"a calendar window of {duration} is read as {count}M",
+            "m is a minute and M a month",
+            f"write {count}M",
+            key="duration",
+        )
+        duration = parse_duration(f"{count}M")
+    start, zone = (
+        calendar.text("startTime", required=True),
+        calendar.text("timeZone", required=True),
+    )
+    problem = zone_problem(start, zone)
+    if problem and start and zone:
+        key, message, expected = problem
+        calendar.fault("bad-calendar", message, expected, key=key)
+        return None
+    return CalendarWindow(duration, start, zone) if start and zone else None
+
+
+def _objective(reader: Reader, method: str) -> RawObjective:
+    reader.only(
+        "displayName", "op", "value", "target", "targetPercent", "timeSliceTarget",
+        "timeSliceWindow", "indicator", "indicatorRef", "compositeWeight",
+    )  # fmt: skip
+    for key in ("indicator", "indicatorRef", "compositeWeight"):
+        if reader.has(key):
+            reader.fault(
+                "composite-objective",
+                f"'{key}' in an objective is not read",
+                "one indicator per SLO",
+                "write a CompositeSLO over several SLOs",
+                key=key,
+            )
+    if reader.has("targetPercent"):
+        target = reader.share("targetPercent", percent=True)
+    else:
+        target = reader.share("target", required=True)
+    if reader.has("target") and reader.has("targetPercent"):
+        reader.fault(
+            "two-targets", "both 'target' and 'targetPercent'", "one of them", key="targetPercent"
+        )
+    if target == 1:
+        reader.warn(
+            "target-all",
+            "a target of 100 % allows no error at all",
+            "a budget that can be spent",
+            "the first bad event depletes it",
+            key="target" if reader.has("target") else "targetPercent",
+        )
+    sliced = method != "Occurrences"
+    window = reader.duration("timeSliceWindow", required=sliced)
+    if window is not None:
+        _check_slice(reader, window)
+    slice_target = reader.share("timeSliceTarget", required=method == "Timeslices")
+    if not sliced and (reader.has("timeSliceTarget") or reader.has("timeSliceWindow")):
+        reader.warn(
+            "unused-slices",
+            "time slices are given but budgetingMethod is Occurrences",
+            "Timeslices or RatioTimeslices",
+            key="timeSliceWindow" if reader.has("timeSliceWindow") else "timeSliceTarget",
+        )
+    return RawObjective(
+        reader,
+        reader.text("displayName"),
+        reader.choice("op", OPS),
+        reader.number("value"),
+        target,
+        slice_target,
+        window,
+    )
+
+
+def _check_slice(reader: Reader, window: Duration) -> None:
+    if window.is_calendar or window.seconds % 60 or 86400 % window.seconds:
+        reader.fault(
+            "bad-slice",
+            f"a time slice of {window}",
+            "whole minutes that divide a day",
+            "e.g. 1m, 5m, 1h",
+            key="timeSliceWindow",
+        )
+
+
+def method_of(slo: RawSlo, objective: RawObjective) -> Method:
+    """The budgeting method of one objective."""
+    minutes = objective.slice_window.minutes if objective.slice_window else 1
+    if slo.method == "Timeslices" and objective.slice_target is not None:
+        return TimeSlices(minutes, objective.slice_target)
+    if slo.method == "RatioTimeslices":
+        return RatioTimeSlices(minutes)
+    return Occurrences()
+
+
+# ---------------------------------------------------------------- indicators
+
+
+def read_indicator(
+    indicator: RawIndicator, objective: RawObjective, sources: dict[str, SourceDefinition]
+) -> tuple[str, Measurement, tuple[str, ...]] | None:
+    """(source's name, how it measures, groupBy) of an indicator for an objective."""
+    spec = indicator.spec
+    if spec is None:
+        return None
+    spec.only("description", "thresholdMetric", "ratioMetric", "groupBy")
+    ratio, threshold = spec.child("ratioMetric"), spec.child("thresholdMetric")
+    if (ratio is None) == (threshold is None):
+        spec.fault(
+            "one-metric",
+            "both 'ratioMetric' and 'thresholdMetric'" if ratio else "no metric",
+            "exactly one of ratioMetric and thresholdMetric",
+        )
+        return None
+    found = (
+        _ratio(ratio, sources) if ratio is not None else _threshold(threshold, objective, sources)
+    )
+    return None if found is None else (found[0], found[1], spec.texts("groupBy"))
+
+
+def _threshold(
+    reader: Reader | None, objective: RawObjective, sources: dict[str, SourceDefinition]
+) -> tuple[str, Measurement] | None:
+    if reader is None:
+        return None
+    reader.only("metricSource")
+    found = _metric(reader, sources)
+    if not objective.op or objective.value is None:
+        objective.reader.fault(
+            "missing",
+            "a threshold metric needs 'op' and 'value' in the objective",
+            f"op (one of {', '.join(OPS)}) and value",
+        )
+        return None
+    if found is None or not isinstance(found[1], Query):
+        return None
+    return found[0], ThresholdSli(found[1], objective.op, float(objective.value))
+
+
+def _ratio(reader: Reader, sources: dict[str, SourceDefinition]) -> tuple[str, Measurement] | None:
+    reader.only("counter", "good", "bad", "total", "raw", "rawType")
+    reader.flag("counter")
+    if reader.has("raw"):
+        return _raw(reader, sources)
+    parts: dict[str, tuple[str, Any]] = {}
+    for key in ("good", "bad", "total"):
+        child = reader.child(key)
+        if child is not None:
+            child.only("metricSource")
+            found = _metric(child, sources)
+            if found is None:
+                return None
+            parts[key] = found
+    if len(parts) == 1 and isinstance(next(iter(parts.values()))[1], HistogramSli):
+        source, histogram = next(iter(parts.values()))
+        return source, histogram
+    return _counts(reader, parts)
+
+
+def _counts(reader: Reader, parts: dict[str, tuple[str, Any]]) -> tuple[str, Measurement] | None:
+    names = sorted({source for source, _ in parts.values()})
+    if len(names) > 1:
+        reader.fault(
+            "two-sources", f"good and total come from {' and '.join(names)}", "one source for both"
+        )
+        return None
+    if "total" not in parts:
+        reader.fault("missing", "'total' is missing", "the query that counts all events", "add it")
+        return None
+    kind_alone = parts["total"][1]
+    good, bad = parts.get("good"), parts.get("bad")
+    from watchkeeper.spec.model import ProbeCheck, PushStream, SqlQuery
+
+    both_at_once = isinstance(kind_alone, ProbeCheck | PushStream | SqlQuery)
+    if (good is None) == (bad is None) and not (good is None and both_at_once):
+        reader.fault(
+            "good-or-bad",
+            "both 'good' and 'bad'" if good else "neither 'good' nor 'bad'",
+            "exactly one of them beside 'total'",
+        )
+        return None
+    other = good or bad
+    if other is not None and other[1] == kind_alone:
+        reader.warn(
+            "same-query",
+            f"'{'good' if good else 'bad'}' and 'total' are the same query",
+            "two different counts",
+            "every event would be " + ("good" if good else "bad"),
+        )
+    return names[0], CountsSli(
+        kind_alone, good=good[1] if good else None, bad=bad[1] if bad else None
+    )
+
+
+def _raw(reader: Reader, sources: dict[str, SourceDefinition]) -> tuple[str, Measurement] | None:
+    child = reader.child("raw")
+    kind = reader.choice("rawType", ("success", "failure"), required=True)
+    if child is None:
+        return None
+    child.only("metricSource")
+    found = _metric(child, sources)
+    if found is None or not isinstance(found[1], Query):
+        return None
+    return found[0], RawSli(found[1], is_failure=kind == "failure")
+
+
+def _metric(
+    reader: Reader, sources: dict[str, SourceDefinition]
+) -> tuple[str, Query | HistogramSli] | None:
+    metric = reader.child("metricSource", required=True)
+    if metric is None:
+        return None
+    metric.only("metricSourceRef", "type", "spec")
+    named = _source_of(metric, sources)
+    spec = metric.child("spec", required=True)
+    if named is None or spec is None:
+        return None
+    name, kind = named
+    if spec.has("histogram"):
+        histogram = _histogram(spec, kind)
+        return None if histogram is None else (name, histogram)
+    query = read_query(spec, kind)
+    return None if query is None else (name, query)
+
+
+def _histogram(spec: Reader, kind: SourceType) -> HistogramSli | None:
+    spec.only("histogram", "threshold", "native")
+    selector, under = (
+        spec.text("histogram", required=True),
+        spec.duration("threshold", required=True),
+    )
+    native = spec.flag("native") if spec.has("native") else None
+    if kind is not SourceType.PUSH and not check_selector(spec, selector, "histogram"):
+        return None
+    return None if under is None else HistogramSli(selector, under.seconds, native)
+
+
+def _source_of(
+    metric: Reader, sources: dict[str, SourceDefinition]
+) -> tuple[str, SourceType] | None:
+    """The data source of a metric: the one referred to, or the only one of its type."""
+    ref, written = metric.text("metricSourceRef"), metric.text("type")
+    kind = source_type(written)
+    if ref:
+        if ref not in sources:
+            _dangling(metric, "metricSourceRef", "DataSource", ref, sources)
+            return None
+        if written and kind is not sources[ref].type:
+            metric.fault(
+                "source-type",
+                f"'type' is '{written}' but '{ref}' is of type {sources[ref].type}",
+                f"{sources[ref].type}",
+                "remove 'type', or refer to another DataSource",
+                key="type",
+            )
+            return None
+        return ref, sources[ref].type
+    if not written:
+        metric.fault(
+            "missing", "no source", "'metricSourceRef' or 'type'", "say where it is measured"
+        )
+        return None
+    return _only_one(metric, written, kind, sources)
+
+
+def _only_one(
+    metric: Reader, written: str, kind: SourceType, sources: dict[str, SourceDefinition]
+) -> tuple[str, SourceType] | None:
+    if kind is SourceType.OTHER:
+        metric.warn(
+            "unmeasured-source",
+            f"nothing here measures a source of type '{written}'",
+            "prometheus, scrape, accesslog, probe, push or sql",
+            "the SLO is kept and written back, but has no data",
+            key="type",
+        )
+        return written, kind
+    same = [name for name, s in sources.items() if s.type is kind]
+    if len(same) == 1:
+        return same[0], kind
+    if kind in (SourceType.PUSH, SourceType.PROBE) and not same:
+        return str(kind), kind
+    if same:
+        metric.fault(
+            "ambiguous-source",
+            f"there are {len(same)} sources of type {kind}",
+            f"metricSourceRef: one of {', '.join(sorted(same))}",
+            key="type",
+        )
+        return None
+    metric.warn(
+        "no-source",
+        f"no DataSource of type {kind} is defined",
+        "one that says where it is",
+        f"add a DataSource of type {kind}; until then there is no data",
+        key="type",
+    )
+    return str(kind), kind
+
+
+def _dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None:  # noqa: ANN401
+    dangling(reader, key, kind, name, known)
+
+
+def dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None:  # noqa: ANN401
+    """A reference to something that is not defined."""
+    from watchkeeper.spec.reader import nearest
+
+    near = nearest(name, known)
+    listed = ", ".join(sorted(known)[:8]) or "none is defined"
+    reader.fault(
+        "dangling",
+        f"there is no {kind} '{name}'",
+        f"one of: {listed}",
+        f"did you mean '{near}'?" if near else f"define it, or mend '{key}'",
+        key=key,
+    )
+
+
+# ---------------------------------------------------------------- alert policies
+
+
+def _policies(spec: Reader, slo: str, read: Read) -> tuple[str, ...]:
+    found: list[str] = []
+    items = spec.data.get("alertPolicies")
+    if items is None:
+        return ()
+    if not isinstance(items, list):
+        spec.fault("wrong-type", "'alertPolicies' is not a list", "a list", key="alertPolicies")
+        return ()
+    for i, item in enumerate(items):
+        here = Reader(spec.document, (*spec.path, "alertPolicies", i), {}, spec.findings)
+        if isinstance(item, str):
+            found.append(item)
+            read.policy_refs.append((here, item, slo))
+        elif isinstance(item, dict):
+            here = Reader(spec.document, here.path, item, spec.findings)
+            ref = here.text("alertPolicyRef")
+            if ref:
+                here.only("alertPolicyRef")
+                found.append(ref)
+                read.policy_refs.append((here, ref, slo))
+                continue
+            name = read_policy(here, read)
+            if name:
+                found.append(name)
+        else:
+            here.fault("wrong-type", "an alert policy is neither a name nor a mapping")
+    return tuple(found)
+
+
+def read_policy(reader: Reader, read: Read) -> str:
+    """An AlertPolicy; its conditions are followed once all documents are read."""
+    name, *_ = metadata(reader)
+    spec = reader.child("spec", required=True)
+    if not name or spec is None:
+        return name
+    spec.only(
+        "description", "alertWhenNoData", "alertWhenResolved", "alertWhenBreaching", "conditions",
+        "notificationTargets",
+    )  # fmt: skip
+    read.raw_policies[name] = reader
+    return name
+
+
+def read_condition(reader: Reader, read: Read) -> None:
+    """An AlertCondition that policies refer to."""
+    name, *_ = metadata(reader)
+    spec = reader.child("spec", required=True)
+    if name and spec is not None:
+        read.conditions[name] = spec
+
+
+def read_target(reader: Reader, read: Read) -> None:
+    """An AlertNotificationTarget."""
+    name, *_ = metadata(reader)
+    spec = reader.child("spec") or Reader(reader.document, ("spec",), {}, reader.findings)
+    spec.only("description", "target")
+    if name:
+        read.targets[name] = reader
+
+
+def policy_of(name: str, reader: Reader, read: Read) -> AlertPolicyDefinition:
+    """An alert policy with its conditions and targets followed."""
+    spec = reader.child("spec")
+    conditions: list[BurnCondition] = []
+    for item in spec.children("conditions") if spec is not None else []:
+        found = _condition(item, read)
+        if found is not None:
+            conditions.append(found)
+    for item in spec.children("notificationTargets") if spec is not None else []:
+        ref = item.text("targetRef")
+        if ref and ref not in read.targets:
+            dangling(item, "targetRef", "AlertNotificationTarget", ref, read.targets)
+    return AlertPolicyDefinition(
+        name,
+        reader.place(),
+        tuple(conditions),
+        spec.text("description") if spec is not None else "",
+        dict(spec.data) if spec is not None else {},
+    )
+
+
+def _condition(item: Reader, read: Read) -> BurnCondition | None:
+    ref = item.text("conditionRef")
+    spec = item.child("spec") if not ref else read.conditions.get(ref)
+    if ref:
+        item.only("conditionRef")
+        if spec is None:
+            dangling(item, "conditionRef", "AlertCondition", ref, read.conditions)
+            return None
+    if spec is None:
+        item.fault("missing", "no condition", "'conditionRef', or a condition with 'spec'")
+        return None
+    spec.only("description", "severity", "condition")
+    inner = spec.child("condition", required=True)
+    if inner is None:
+        return None
+    inner.only("kind", "op", "threshold", "lookbackWindow", "alertAfter")
+    inner.choice("kind", ("burnrate",), required=True)
+    inner.choice("op", OPS)
+    threshold = inner.number("threshold", required=True)
+    lookback = inner.duration("lookbackWindow", required=True)
+    after = inner.text("alertAfter")
+    short = inner.duration("alertAfter") if after not in ("", "0", "0m", "0s") else None
+    if threshold is None or lookback is None:
+        return None
+    severity = "page" if spec.text("severity").lower() in ("page", "critical", "high") else "ticket"
+    return BurnCondition(lookback, short or lookback, threshold, severity)

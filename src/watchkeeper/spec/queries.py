@@ -1,0 +1,244 @@
+"""Queries: what stands in a metric source, by the source's type. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import promql_parser
+
+from watchkeeper.spec.model import (
+    LogQuery,
+    OpaqueQuery,
+    ProbeCheck,
+    PrometheusQuery,
+    PushStream,
+    Query,
+    ScrapeQuery,
+    SourceType,
+    SqlQuery,
+)
+from watchkeeper.spec.reader import Reader
+
+FIELDS: Mapping[SourceType, tuple[str, ...]] = {
+    SourceType.PROMETHEUS: ("query", "histogram", "threshold", "native"),
+    SourceType.SCRAPE: ("selector", "histogram", "threshold"),
+    SourceType.ACCESS_LOG: (
+        "paths", "methods", "status", "not_status", "host", "faster_than", "slower_than",
+    ),
+    SourceType.PROBE: (
+        "target", "method", "headers", "body", "expect_status", "expect_body", "expect_within",
+        "min_certificate_days",
+    ),
+    SourceType.PUSH: ("stream", "attributes", "histogram", "threshold"),
+    SourceType.SQL: ("query",),
+}  # fmt: skip
+
+MAIN_FIELD = {
+    SourceType.PROMETHEUS: "query",
+    SourceType.SCRAPE: "selector",
+    SourceType.PROBE: "target",
+    SourceType.PUSH: "stream",
+    SourceType.SQL: "query",
+}
+"""The field that a plain text stands for in a journey's short form."""
+
+_ALIASES = {
+    "access_log": SourceType.ACCESS_LOG,
+    "access-log": SourceType.ACCESS_LOG,
+    "log": SourceType.ACCESS_LOG,
+    "thanos": SourceType.PROMETHEUS,
+    "mimir": SourceType.PROMETHEUS,
+    "victoriametrics": SourceType.PROMETHEUS,
+    "otlp": SourceType.PUSH,
+    "duckdb": SourceType.SQL,
+}
+
+
+def source_type(name: str) -> SourceType:
+    """The source type of a written name, in any case; OTHER for vendors that we do not measure."""
+    lower = name.lower()
+    if lower in _ALIASES:
+        return _ALIASES[lower]
+    try:
+        return SourceType(lower)
+    except ValueError:
+        return SourceType.OTHER
+
+
+def read_query(reader: Reader, kind: SourceType) -> Query | None:
+    """The query in a metric source's ``spec``; None (and findings) when it is not one."""
+    if kind is SourceType.OTHER:
+        return OpaqueQuery(dict(reader.data))
+    reader.only(*FIELDS[kind])
+    found: Query | None = _READ[kind](reader)
+    return found
+
+
+def _prometheus(reader: Reader) -> Query | None:
+    promql = reader.text("query", required=True)
+    if not promql or not check_promql(reader, promql, "query"):
+        return None
+    return PrometheusQuery(promql)
+
+
+def check_promql(reader: Reader, promql: str, key: str) -> bool:
+    """True when it parses as PromQL, with ``{{.window}}`` standing for a range."""
+    plain = promql.replace("{{.window}}", "5m").replace("{{ .window }}", "5m")
+    try:
+        promql_parser.parse(plain)
+    except ValueError as error:
+        said = str(error).strip().splitlines()[0]
+        reader.fault("bad-promql", f"'{key}' is not PromQL: {said}", "a PromQL expression", key=key)
+        return False
+    return True
+
+
+def _scrape(reader: Reader) -> Query | None:
+    selector = reader.text("selector", required=True)
+    if not selector or not check_selector(reader, selector, "selector"):
+        return None
+    return ScrapeQuery(selector)
+
+
+def check_selector(reader: Reader, selector: str, key: str) -> bool:
+    """True when it is a plain selector of series."""
+    if not check_promql(reader, selector, key):
+        return False
+    if not isinstance(promql_parser.parse(selector), promql_parser.VectorSelector):
+        reader.fault(
+            "not-a-selector",
+            f"'{key}' is an expression",
+            'a plain selector, e.g. http_requests_total{code=~"5.."}',
+            "write only the metric and its labels; Watchkeeper counts increases itself",
+            key=key,
+        )
+        return False
+    return True
+
+
+def _log(reader: Reader) -> Query:
+    for key in ("status", "not_status"):
+        _check_status(reader, key)
+    faster, slower = reader.duration("faster_than"), reader.duration("slower_than")
+    return LogQuery(
+        paths=reader.texts("paths"),
+        methods=tuple(m.upper() for m in reader.texts("methods")),
+        status=reader.texts("status"),
+        not_status=reader.texts("not_status"),
+        host=reader.text("host"),
+        faster_than=faster.seconds if faster else None,
+        slower_than=slower.seconds if slower else None,
+    )
+
+
+def _check_status(reader: Reader, key: str) -> None:
+    for pattern in reader.texts(key):
+        if not _is_status(pattern):
+            reader.fault(
+                "bad-status",
+                f"'{pattern}' in '{key}' is no status",
+                "5xx, 404 or 500-503",
+                key=key,
+            )
+
+
+def _is_status(pattern: str) -> bool:
+    low, _, high = pattern.partition("-")
+    if high:
+        return _is_code(low) and _is_code(high) and low <= high
+    return _is_code(low) or (
+        len(low) == 3 and low[0] in "12345" and all(c in "xX0123456789" for c in low[1:])
+    )
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == 3 and text.isdigit() and text[0] in "12345"
+
+
+def _probe(reader: Reader) -> Query | None:
+    target = reader.text("target", required=True)
+    if target and target.split("://")[0] not in ("http", "https", "tcp", "tls"):
+        reader.fault(
+            "bad-probe",
+            f"'target' is '{target}'",
+            "http://…, https://…, tcp://host:port or tls://host:port",
+            key="target",
+        )
+        return None
+    _check_status(reader, "expect_status")
+    within, days = reader.duration("expect_within"), reader.number("min_certificate_days")
+    return ProbeCheck(
+        target=target,
+        method=reader.text("method") or "GET",
+        headers=reader.table("headers"),
+        body=reader.text("body"),
+        expect_status=reader.texts("expect_status") or ("2xx", "3xx"),
+        expect_body=reader.text("expect_body"),
+        expect_within=within.seconds if within else None,
+        min_certificate_days=float(days) if days is not None else None,
+    )
+
+
+def _push(reader: Reader) -> Query | None:
+    stream = reader.text("stream", required=True)
+    return PushStream(stream, reader.table("attributes")) if stream else None
+
+
+def _sql(reader: Reader) -> Query | None:
+    sql = reader.text("query", required=True)
+    return SqlQuery(sql) if sql else None
+
+
+_READ: Mapping[SourceType, Any] = {
+    SourceType.PROMETHEUS: _prometheus,
+    SourceType.SCRAPE: _scrape,
+    SourceType.ACCESS_LOG: _log,
+    SourceType.PROBE: _probe,
+    SourceType.PUSH: _push,
+    SourceType.SQL: _sql,
+}
+
+SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
+    SourceType.PROMETHEUS: (
+        "url", "headers", "tenant", "username", "password", "token", "ca_file",
+        "insecure_skip_verify", "timeout", "max_points", "retention",
+    ),
+    SourceType.SCRAPE: ("url", "urls", "interval", "timeout", "headers", "token"),
+    SourceType.ACCESS_LOG: ("path", "format", "fields", "duration_unit"),
+    SourceType.PROBE: ("interval", "timeout"),
+    SourceType.PUSH: (),
+    SourceType.SQL: ("url", "timeout", "lookback"),
+}  # fmt: skip
+REQUIRED_SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
+    SourceType.PROMETHEUS: ("url",),
+    SourceType.ACCESS_LOG: ("path",),
+    SourceType.SQL: ("url",),
+}
+SECRET_SETTINGS = ("password", "token")
+
+
+def check_settings(reader: Reader, kind: SourceType) -> None:
+    """Point out settings that are unknown, missing, or hold a secret in the clear."""
+    if kind is SourceType.OTHER:
+        return
+    reader.only(*SETTINGS[kind])
+    for key in REQUIRED_SETTINGS.get(kind, ()):
+        if not reader.has(key):
+            reader.fault(
+                "missing", f"'{key}' is missing", f"a {kind} source needs it", f"add '{key}:'"
+            )
+    if kind is SourceType.SCRAPE and not (reader.has("url") or reader.has("urls")):
+        reader.fault("missing", "'url' is missing", "a scrape source needs it", "add 'url:'")
+    for key in ("interval", "timeout", "retention", "lookback"):
+        if key in SETTINGS[kind]:
+            reader.duration(key)
+    for key in SECRET_SETTINGS:
+        if isinstance(reader.data.get(key), str):
+            reader.fault(
+                "secret-in-spec",
+                f"'{key}' is written in the clear",
+                "a reference to where the secret is",
+                f"write {key}: {{env: NAME}} or {key}: {{file: PATH}}",
+                key=key,
+            )

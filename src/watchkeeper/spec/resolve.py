@@ -1,0 +1,200 @@
+"""Following references: from what was read to definitions. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from watchkeeper.spec.model import (
+    AlertPolicyDefinition,
+    Aspect,
+    CountsSli,
+    HistogramSli,
+    LogQuery,
+    Measurement,
+    ServiceDefinition,
+    SliDefinition,
+    SloDefinition,
+    SourceDefinition,
+    SourceType,
+    Specs,
+    ThresholdSli,
+)
+from watchkeeper.spec.native import ASPECT, JOURNEY, Native
+from watchkeeper.spec.openslo import (
+    RawIndicator,
+    RawObjective,
+    RawSlo,
+    Read,
+    dangling,
+    metadata,
+    method_of,
+    policy_of,
+    read_indicator,
+)
+
+
+def resolve(read: Read, own: Native) -> Specs:
+    """The definitions; what cannot be followed is noted and left out."""
+    policies = {name: policy_of(name, r, read) for name, r in read.raw_policies.items()}
+    for reader, name, _ in read.policy_refs:
+        if name not in policies:
+            dangling(reader, "", "AlertPolicy", name, policies)
+    services = {**read.services, **own.services}
+    sources = dict(read.sources)
+    slos: dict[str, SloDefinition] = {}
+    for raw in read.slos.values():
+        for definition in _slos(raw, read, sources):
+            slos[definition.name] = definition
+    for name, definition in _composites(own).items():
+        slos[name] = definition
+    _implied_sources(slos, sources)
+    _check_services(read, own, services)
+    return Specs(sources, slos, services, own.teams, own.journeys, policies)
+
+
+def _implied_sources(slos: dict[str, SloDefinition], sources: dict[str, SourceDefinition]) -> None:
+    """Push and probe need no DataSource: they stand ready under their own names."""
+    for slo in slos.values():
+        name = slo.sli.source if slo.sli else ""
+        if name in ("push", "probe") and name not in sources:
+            sources[name] = SourceDefinition(name, SourceType(name), {}, slo.place)
+
+
+def _check_services(read: Read, own: Native, services: dict[str, ServiceDefinition]) -> None:
+    for raw in read.slos.values():
+        # Documents made from a journey or another tool: the journey itself is checked instead.
+        if (
+            raw.service
+            and raw.service not in services
+            and ("spec", "service") in raw.reader.document.places
+        ):
+            _no_service(raw, services)
+    for name, journey in own.journeys.items():
+        if journey.service and journey.service not in services:
+            dangling(own.readers["Journey", name], "service", "Service", journey.service, services)
+    for name, composite in own.composites.items():
+        if composite.service and composite.service not in services:
+            reader = own.readers["CompositeSLO", name]
+            dangling(reader, "service", "Service", composite.service, services)
+
+
+def _no_service(raw: RawSlo, services: dict[str, ServiceDefinition]) -> None:
+    if services:
+        dangling(raw.spec, "service", "Service", raw.service, services)
+        return
+    raw.spec.warn(
+        "undefined-service",
+        f"there is no Service '{raw.service}'",
+        "a Service for each one that SLOs name",
+        "define it, with its owner and what it depends on",
+        key="service",
+    )
+
+
+def _slos(raw: RawSlo, read: Read, sources: dict[str, SourceDefinition]) -> list[SloDefinition]:
+    indicator = raw.indicator
+    if raw.indicator_ref:
+        indicator = read.indicators.get(raw.indicator_ref)
+        if indicator is None:
+            dangling(raw.spec, "indicatorRef", "SLI", raw.indicator_ref, read.indicators)
+    if indicator is None or raw.window is None:
+        return []
+    names = _names(raw)
+    made = []
+    for name, objective in zip(names, raw.objectives, strict=True):
+        definition = _slo(raw, name, objective, indicator, sources)
+        if definition is not None:
+            made.append(definition)
+    return made
+
+
+def _names(raw: RawSlo) -> list[str]:
+    """One objective keeps the SLO's name; several add what tells them apart."""
+    if len(raw.objectives) == 1:
+        return [raw.name]
+    names: list[str] = []
+    for i, objective in enumerate(raw.objectives, 1):
+        word = re.sub(r"[^a-z0-9]+", "-", objective.display_name.lower()).strip("-") or str(i)
+        name = f"{raw.name}.{word}"
+        names.append(name if name not in names else f"{name}-{i}")
+    return names
+
+
+def _slo(
+    raw: RawSlo,
+    name: str,
+    objective: RawObjective,
+    indicator: RawIndicator,
+    sources: dict[str, SourceDefinition],
+) -> SloDefinition | None:
+    found = read_indicator(indicator, objective, sources)
+    if found is None or objective.target is None or raw.window is None:
+        return None
+    source, measurement, group_by = found
+    _, _, labels, annotations = metadata(raw.reader)
+    shown = raw.display_name
+    if len(raw.objectives) > 1:
+        shown += f": {objective.display_name or name.rpartition('.')[2]}"
+    return SloDefinition(
+        name,
+        shown,
+        raw.service,
+        objective.target,
+        raw.window,
+        raw.reader.place(),
+        sli=SliDefinition(_key(raw, name, measurement), source, measurement, group_by),
+        method=method_of(raw, objective),
+        description=raw.description,
+        journey=annotations.get(JOURNEY) or None,
+        aspect=_aspect(annotations.get(ASPECT), measurement),
+        alert_policies=raw.policies,
+        labels=labels,
+        annotations=annotations,
+    )
+
+
+def _key(raw: RawSlo, name: str, measurement: Measurement) -> str:
+    """What names the SLI's row: shared by all objectives that count the same events."""
+    if isinstance(measurement, ThresholdSli):
+        return name
+    return f"sli:{raw.indicator_ref}" if raw.indicator_ref else raw.name
+
+
+def _aspect(written: str | None, measurement: Measurement) -> Aspect | None:
+    if written in tuple(Aspect):
+        return Aspect(written)
+    if isinstance(measurement, HistogramSli):
+        return Aspect.LATENCY
+    if isinstance(measurement, CountsSli):
+        good = measurement.good
+        if isinstance(good, LogQuery) and good.faster_than is not None:
+            return Aspect.LATENCY
+    return None
+
+
+def _composites(own: Native) -> dict[str, SloDefinition]:
+    made: dict[str, SloDefinition] = {}
+    for name, raw in own.composites.items():
+        if raw.target is None or raw.window is None or not raw.composite.parts:
+            continue
+        _, _, labels, annotations = metadata(raw.reader)
+        made[name] = SloDefinition(
+            name,
+            raw.display_name,
+            raw.service,
+            raw.target,
+            raw.window,
+            raw.reader.place(),
+            composite=raw.composite,
+            description=raw.spec.text("description"),
+            alert_policies=raw.policies,
+            labels=labels,
+            annotations=annotations,
+        )
+    return made
+
+
+def policies_of(specs: Specs, slo: SloDefinition) -> Sequence[AlertPolicyDefinition]:
+    """The alert policies of an SLO that are defined."""
+    return [specs.alert_policies[p] for p in slo.alert_policies if p in specs.alert_policies]
