@@ -16,8 +16,8 @@ Rules.
 - Nothing rewrites the past: a changed target counts from the minute it was loaded.
 
 Files. Pure: ``windows`` ``versions`` ``budget`` ``burn`` ``view`` ``exhaustion`` ``slices``
-``composite`` ``checks`` ``detail`` ``fleet`` ``allow`` ``subjects``. Reading and writing: ``ledger``
-(counts), ``store`` (corrections, versions), ``gather`` (ledger → readings), ``derived`` (rows that
-are kept equal to their base), ``work`` (the doors). ``generate`` writes Prometheus rules and
-Grafana dashboards; ``contract`` is the published JSON.
+``composite`` ``checks`` ``detail`` ``fleet`` ``allow`` ``subjects``. Reading and writing:
+``ledger`` (counts), ``store`` (corrections, versions), ``gather`` (ledger → readings), ``derived``
+(rows that are kept equal to their base), ``work`` (the doors). ``generate`` writes Prometheus rules
+and Grafana dashboards; ``contract`` is the published JSON.
 """
