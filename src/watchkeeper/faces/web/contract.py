@@ -1,0 +1,61 @@
+"""What the pages need from the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.measure.model import SourceHealth
+from watchkeeper.slo.model import Correction, Fleet, SloDetail
+from watchkeeper.spec.model import Finding, Specs
+
+
+class WebServices(Protocol):
+    """The calls behind the pages; `faces.services.Services` is the real one."""
+
+    def fleet(self) -> Fleet:
+        """All SLOs at one instant and one revision; in memory."""
+        ...
+
+    def specs(self) -> Specs:
+        """The definitions that the fleet was evaluated with."""
+        ...
+
+    def detail(self, name: str) -> SloDetail:
+        """One SLO in depth. Raises NotFound."""
+        ...
+
+    def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:
+        """Share of good events in equal parts of each SLO's window; None: no evidence."""
+        ...
+
+    def source_health(self) -> Sequence[SourceHealth]:
+        """How each source is doing."""
+        ...
+
+    def reload_problem(self) -> Sequence[Finding]:
+        """What is wrong with changed definitions whose last good form is still in use."""
+        ...
+
+    def trouble(self) -> str:
+        """What hinders the engine now, or ''."""
+        ...
+
+    def demo_note(self) -> str:
+        """What to say over every page of a demonstration, or ''."""
+        ...
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        """Block until the board's number differs from ``seen`` or the time is over; the number."""
+        ...
+
+    def add_correction(
+        self, name: str, start: Seconds, end: Seconds, reason: str, author: str
+    ) -> Correction:
+        """Exclude [start, end) from an SLO. Raises UserError."""
+        ...
+
+    def remove_correction(self, name: str, correction_id: str, author: str) -> None:
+        """Count a corrected interval again. Raises NotFound."""
+        ...
