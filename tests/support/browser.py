@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -101,9 +101,19 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def page_in(browser: Browser, width: int = 1440, height: int = 1180, **options: Any) -> Iterator[Page]:
+def page_in(
+    browser: Browser,
+    width: int = 1440,
+    height: int = 1180,
+    theme: Literal["light", "dark"] = "light",
+    scripts: bool = True,
+) -> Iterator[Page]:
     """A page of its own; it fails on anything that the browser complains about."""
-    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=theme,
+        java_script_enabled=scripts,
+    )
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -161,7 +161,7 @@ def specs(slos: Mapping[str, SloDefinition], journeys: Sequence[JourneyDefinitio
 # ---------------------------------------------------------------- statuses
 
 
-def status(name: str = "checkout", **changes: object) -> SloStatus:
+def status(name: str = "checkout", /, **changes: object) -> SloStatus:
     """A healthy status; ``left`` and ``look`` set what belongs together, the rest by name."""
     left = changes.pop("left", 0.72)
     look = Look(str(changes.pop("look", Look.OK)))
@@ -350,7 +350,7 @@ def detail(of: SloStatus) -> SloDetail:
     )
 
 
-def _spend(starts: np.ndarray, bad: np.ndarray, i: int, all_bad: float, ongoing: bool) -> Spend:  # type: ignore[type-arg]
+def _spend(starts: np.ndarray, bad: np.ndarray, i: int, all_bad: float, ongoing: bool) -> Spend:
     cost = float(bad[i : i + 2].sum())
     share = cost / all_bad if all_bad else 0.0
     return Spend(int(starts[i]) + 10, int(starts[i]) + 51, cost, share, ongoing)

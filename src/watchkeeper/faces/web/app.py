@@ -47,7 +47,8 @@ def build_web(services: WebServices) -> Sequence[BaseRoute]:
         Route("/parts/services", page(handlers.services_part)),
         Route("/parts/sources", page(handlers.sources_part)),
         Route("/parts/slo/{name:path}", page(handlers.slo_part)),
-        Route("/export.{kind:str}", page(handlers.export)),
+        Route("/export.csv", page(handlers.export)),
+        Route("/export.json", page(handlers.export)),
         Route("/services", page(handlers.services_list)),
         Route("/sources", page(handlers.sources_list)),
         # The longer paths come first: a name may hold slashes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.ask import BANDS, PAGE_SIZE, SORTS, Ask, band_of
@@ -245,9 +245,7 @@ def page_of(found: Sequence[SloStatus], ask: Ask) -> tuple[Ask, Sequence[SloStat
     last = max(1, -(-len(found) // PAGE_SIZE))
     page = min(ask.page, last)
     start = (page - 1) * PAGE_SIZE
-    return Ask(**{n: getattr(ask, n) for n in Ask.__slots__ if n != "page"}, page=page), found[
-        start : start + PAGE_SIZE
-    ]
+    return replace(ask, page=page), found[start : start + PAGE_SIZE]
 
 
 def list_view(
@@ -288,7 +286,7 @@ def row(status: SloStatus, specs: Specs, now: Seconds, values: Sequence[float | 
         " · ".join(p for p in parts if p),
         words.badge(status.look),
         text.percent(status.target),
-        text.percent(status.attainment),
+        words.aligned(status.attainment),
         words.bar(status),
         _left_short(status),
         text.times(status.burn_rate.get("1h")),

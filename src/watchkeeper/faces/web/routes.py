@@ -81,7 +81,7 @@ class Handlers:
         """The objectives that an address selects, all pages of them, as CSV or JSON."""
         ask = Ask.read(request.query_params)
         found = chosen(self.services.fleet().statuses, self.services.specs(), ask)
-        as_csv = request.path_params["kind"] == "csv"
+        as_csv = request.url.path.endswith(".csv")
         return Response(
             export.to_csv(found) if as_csv else export.to_json(found),
             media_type="text/csv; charset=utf-8" if as_csv else "application/json",

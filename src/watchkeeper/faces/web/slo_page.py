@@ -18,6 +18,7 @@ from watchkeeper.slo.subjects import base_name
 from watchkeeper.spec.model import SloDefinition, Specs
 
 SPENDS_SHOWN = 6
+_MINUTES = "Minutes of full outage at the window's average traffic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Figure:
     small: str
     why: str
     key: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,29 +169,30 @@ def _budget(status: SloStatus) -> Figure:
         why = "No events in this window, so nothing was kept or missed."
         return Figure("Budget left", text.NOTHING, "no evidence", why, "none")
     total = text.duration(budget.minutes_total * 60)
-    events = f"{text.count(budget.consumed)} of {text.count(budget.total)} allowed bad events spent"
+    events = f"{text.count(budget.consumed)} of {text.count(budget.total)} bad events used"
     even = status.even_spend_left
     tick = f"An even spend would leave {text.whole_percent(even)}. " if even is not None else ""
     if left <= 0:
         over = text.duration(-budget.minutes_remaining * 60)
         value = "0 %" if left == 0 else text.left(left).removesuffix(" over")
-        small = "nothing left" if left == 0 else f"over: {over} more than {total}"
-        return Figure("Budget left" if left == 0 else "Overspent", value, small, events + ".")
-    small = f"{text.duration(budget.minutes_remaining * 60)} of {total} of full outage"
-    return Figure("Budget left", text.percent(left, 1), small, f"{tick}{events}.")
+        small = "nothing left" if left == 0 else f"{over} over {total}"
+        label = "Budget left" if left == 0 else "Overspent"
+        return Figure(label, value, small, events + ".", hint=_MINUTES)
+    small = f"{text.duration(budget.minutes_remaining * 60)} of {total}"
+    return Figure("Budget left", text.percent(left, 1), small, f"{tick}{events}.", hint=_MINUTES)
 
 
 def _burning(status: SloStatus) -> Figure:
     rate = status.burn_rate.get("1h")
     if rate is None:
-        return Figure("Burning", text.NOTHING, "over 1 h", "No events in the last hour.")
+        return Figure("Burn rate", text.NOTHING, "over 1 h", "No events in the last hour.")
     if status.look is Look.BURN:
         why = "Fast enough to page someone."
     elif rate > 1:
         why = "Faster than an even spend (1×)."
     else:
         why = "No faster than an even spend (1×)."
-    return Figure("Burning", text.times(rate), "over 1 h", why, status.look if rate > 1 else "")
+    return Figure("Burn rate", text.times(rate), "over 1 h", why, status.look if rate > 1 else "")
 
 
 def _gone(status: SloStatus, now: Seconds) -> Figure:
@@ -222,7 +225,7 @@ def _measured(status: SloStatus) -> Figure:
     events = status.events
     if events.total <= 0:
         return Figure("Measured", text.NOTHING, "", "No events.")
-    why = f"{text.count(events.good)} good of {text.count(events.total)}"
+    why = f"{text.count(events.bad)} bad of {text.count(events.total)} events"
     return Figure(
         "Measured",
         text.percent(status.attainment),
@@ -237,28 +240,38 @@ def _measured(status: SloStatus) -> Figure:
 def spend_rows(detail: SloDetail) -> list[SpendRow]:
     """The costliest intervals, and all else in one last row; together they are all consumed."""
     shown = detail.spends[:SPENDS_SHOWN]
-    rows = [_spend(s, i) for i, s in enumerate(shown, 1)]
     rest_bad = detail.elsewhere + sum(s.bad for s in detail.spends[SPENDS_SHOWN:])
-    share = 1 - sum(s.share for s in shown)
+    share = max(0.0, 1 - sum(s.share for s in shown))
+    percents = whole_percents([*(s.share for s in shown), share])
+    rows = [_spend(s, i, percents[i - 1]) for i, s in enumerate(shown, 1)]
     if shown and rest_bad > 0:
         others = len(detail.spends) - len(shown)
         when = "steady errors below the target's pace"
         if others:
             when = f"{words.plural(others, 'smaller spend')} and {when}"
         cost = f"{text.count(rest_bad)} bad"
-        wide = _wide(share)
-        rows.append(
-            SpendRow("Everything else", when, text.whole_percent(share), cost, wide, "", "none")
-        )
+        part = f"{percents[-1]} %"
+        rows.append(SpendRow("Everything else", when, part, cost, _wide(share), "", "none"))
     return rows
 
 
-def _spend(spend: Spend, number: int) -> SpendRow:
+def whole_percents(shares: Sequence[float]) -> list[int]:
+    """Shares of one whole in whole percent that add up to 100 (largest remainders)."""
+    exact = [100 * s for s in shares]
+    cut = [int(e) for e in exact]
+    missing = round(sum(exact)) - sum(cut)
+    by_remainder = sorted(range(len(exact)), key=lambda i: (cut[i] - exact[i], i))
+    for i in by_remainder[:missing]:
+        cut[i] += 1
+    return cut
+
+
+def _spend(spend: Spend, number: int, percent: int) -> SpendRow:
     length = text.duration((spend.end - spend.start) * 60)
     return SpendRow(
         words.minute_clock(spend.start),
         f"{length}, still going on" if spend.ongoing else length,
-        text.whole_percent(spend.share),
+        f"{percent} %" if percent else "< 1 %",
         f"{text.count(spend.bad)} bad",
         _wide(spend.share),
         str(number) if number <= charts.MARKS else "",

@@ -95,6 +95,19 @@ def _singular(duration: Duration) -> str:
     return words[2:] if words.startswith("1 ") else words
 
 
+def aligned(ratio: float | None) -> str:
+    """A share in percent with three decimals at least, so that a column of them lines up.
+
+    Digits are cut, never rounded, so the zeros that are added are true.
+    """
+    said = text.percent(ratio)
+    number, unit = said.removesuffix(" %"), " %"
+    if said == text.NOTHING or number in ("0", "100") or number.startswith("<"):
+        return said
+    whole, _, decimals = number.partition(".")
+    return f"{whole}.{decimals:0<3}{unit}"
+
+
 def day_clock(at: Seconds) -> str:
     """``9 Nov 14:10``, in UTC."""
     then = datetime.fromtimestamp(at, UTC)

@@ -5,9 +5,9 @@
   const plots = new Map();
   let seen = "";
 
-  function colour(name) {
+  function colour(name, thin) {
     const probe = document.createElement("i");
-    probe.style.color = `var(${name})`;
+    probe.style.color = thin ? `color-mix(in srgb, var(${name}) 60%, transparent)` : `var(${name})`;
     document.body.append(probe);
     const found = getComputedStyle(probe).color;
     probe.remove();
@@ -74,16 +74,18 @@
       width: box.clientWidth - 16, height: box.clientHeight, padding: [12, 12, 0, 0], legend: { show: false },
       cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false }, sync: options.sync ? { key: options.sync } : undefined },
       plugins: options.plugins, tzDate: t => uPlot.tzDate(new Date(t * 1000), "Etc/UTC"),
-      scales: { x: { time: true }, y: { range: options.range } },
+      scales: { x: { time: true }, y: { range: options.range }, ...(options.right ? { [options.right]: { range: options.range } } : {}) },
       axes: [
         { ...quiet, size: 28, grid: { show: false }, splits: steps, values: times },
-        { ...quiet, size: 62, grid: { stroke: colour("--line"), width: 1 }, values: (_, v) => v.map(options.format), space: 34, splits: options.splits },
+        { ...quiet, size: 62, grid: { stroke: colour("--line"), width: 1 }, values: (_, v) => v.map(options.format), space: 34, incrs: options.incrs },
+        ...(options.right ? [{ ...quiet, scale: options.right, side: 1, size: 52, grid: { show: false }, values: (_, v) => v.map(options.format), space: 34, incrs: options.incrs }] : []),
       ],
-      series: [{}, ...options.series.map(s => ({ width: 1.75, points: { show: false }, ...s, stroke: colour(s.ink), fill: s.wash && colour(s.wash) }))],
+      series: [{}, ...options.series.map(s => ({ width: 1.75, points: { show: false }, ...s, stroke: colour(s.ink), fill: s.wash && colour(s.wash, s.thin) }))],
     }, rows, box);
     plots.set(key, plot);
   }
   const INK = { burn: "--burn", spent: "--spent", watch: "--watch", ok: "--ok", none: "--none" };
+  const WHOLE = Array.from({ length: 15 }, (_, e) => [1, 2, 5].map(n => n * 10 ** e)).flat();
   const flat = rows => rows.flat().filter(v => v != null);
 
   function drawAll() {
@@ -94,7 +96,7 @@
     const when = t => `${day(t)} ${hour(t)}`;
     draw("budget", d.budget, {
       sync: "window", plugins: [marked(d.marks, true), reading((u, i) => d.budget[1][i] == null ? `${when(d.budget[0][i])}: no evidence` : `${when(d.budget[0][i])}: ${percent(d.budget[1][i])} left`)],
-      series: [{ ink: INK[d.look], wash: `${INK[d.look]}-soft`, fillTo: (u, s) => Math.max(0, u.scales.y.min) }, even],
+      series: [{ ink: INK[d.look], wash: `${INK[d.look]}-soft`, thin: true, fillTo: (u, s) => Math.max(0, u.scales.y.min) }, even],
       range: (u, low) => [Math.min(0, Math.floor(low / 10) * 10), 103], format: v => `${Math.round(v)} %`,
     });
     draw("ratio", [...d.ratio, d.ratio[0].map(() => d.target)], {
@@ -103,11 +105,12 @@
       range: () => { const low = Math.min(d.target, ...flat([d.ratio[1]])); const room = Math.max(100 - low, (100 - d.target) * 2, 0.0001); return [100 - room * 1.08, 100 + room * 0.06]; },
       format: v => v > 100 ? "" : percent(v),
     });
-    const bars = uPlot.paths.bars({ size: [0.8, 24, 1], align: 1 });
-    draw("events", d.events, {
+    // Bad events have their own scale: one in a thousand would not be seen beside all of them.
+    const bars = uPlot.paths.bars({ size: [0.85, 24, 2], align: 1 });
+    draw("events", [d.events[0], d.events[2], d.events[1]], {
       plugins: [reading((u, i) => d.events[1][i] == null ? `${hour(d.events[0][i])}: no data` : `${hour(d.events[0][i])}: ${count(d.events[2][i])} bad of ${count(d.events[1][i])}`)],
-      series: [{ ink: "--line-strong", wash: "--line-strong", paths: bars, width: 0 }, { ink: "--burn", wash: "--burn", paths: bars, width: 0 }],
-      range: (u, low, high) => [0, Math.max(1, high * 1.05)], format: count,
+      series: [{ ink: "--burn", wash: "--burn", paths: bars, width: 0 }, { ink: "--ink-3", width: 1.25, scale: "all" }],
+      range: (u, low, high) => [0, Math.max(1, (high || 0) * 1.08)], format: count, right: "all", incrs: WHOLE,
     });
   }
   function redraw() {
