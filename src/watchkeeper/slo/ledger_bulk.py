@@ -1,47 +1,77 @@
 """Reading different minutes of different SLIs at once; more of the ledger's SQL.
 
 ``ledger.edges`` reads the same minutes of many SLIs. Here each SLI has its own: hours that lie
-close together are read as a range, others by their (chunk, hour), for all SLIs together.
+close together are read as a range, single ones by what they are (chunk, hour, slot), for all SLIs
+together, and only that slot's part of the row comes out of the database.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Table, func, select, text
 
 from watchkeeper.kernel.clock import HOUR_MINUTES as HOUR
 from watchkeeper.slo import ledger
-from watchkeeper.slo.ledger_tables import chunk_head, hours
-from watchkeeper.slo.model import FloatArray, IntArray
+from watchkeeper.slo.ledger_tables import chunk_head, hot, hours, sli
+from watchkeeper.slo.model import BoolArray, FloatArray, IntArray
 from watchkeeper.slo.packing import FIELDS, SLOTS, frame_of, hour_of
 
 Request = tuple[int, IntArray]
 """An SLI's id, and the minutes at which its cumulative counts are asked for."""
 
-T = TypeVar("T")
+Point = tuple[int, int, int]
+"""Chunk, hour or hot minute, slot."""
 
 _MOST_BINDS = 400
 _RANGE = 20
 _SPARSE = 4
+_VALUE = 8
+_SLOT_BYTES = FIELDS * _VALUE
 
 
 @dataclass(slots=True)
-class _Known:
-    """What has been read of one chunk, below its first hot minute."""
+class _Ask:
+    """One request, by where its minutes are kept."""
 
+    chunk: int
+    slot: int
+    minutes: IntArray
     hot_start: int
-    # Rows in a range, one after another: before an hour without a row, which changed nothing,
-    # stands what stands before the next row's hour.
-    hours: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    frames: FloatArray = field(default_factory=lambda: np.zeros((0, SLOTS, FIELDS)))
-    bases: dict[int, FloatArray] = field(default_factory=dict)  # hour → before it, [64, 3]
-    unpacked: dict[int, FloatArray] = field(default_factory=dict)  # hour → [61, 64, 3]
-    first_hour: int | None = None
+    head: int
+    hour: IntArray = field(init=False)
+    is_hot: BoolArray = field(init=False)
+    on_hour: BoolArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hour = self.minutes // HOUR
+        self.is_hot = self.minutes >= self.hot_start
+        self.on_hour = ~self.is_hot & (self.minutes == self.hour * HOUR)
+
+    @property
+    def dense(self) -> bool:
+        """Whether its hours are better read as a range."""
+        asked = self.hour[self.on_hour]
+        return len(asked) >= _RANGE and int(np.ptp(asked)) < _SPARSE * len(asked)
+
+    def points(self, mask: BoolArray) -> list[Point]:
+        """The rows that hold these minutes."""
+        at = np.minimum(self.minutes - 1, self.head) if mask is self.is_hot else self.hour
+        return [(self.chunk, m, self.slot) for m in at[mask].tolist()]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was read."""
+
+    bases: dict[Point, bytes] = field(default_factory=dict)
+    frames: dict[Point, bytes] = field(default_factory=dict)
+    unpacked: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = field(default_factory=dict)
+    first_hours: dict[int, int] = field(default_factory=dict)
 
 
 def edges_many(conn: Connection, requests: Sequence[Request]) -> list[FloatArray]:
@@ -49,140 +79,156 @@ def edges_many(conn: Connection, requests: Sequence[Request]) -> list[FloatArray
 
     The same figures as ``ledger.edges``. An id of −1 holds nothing.
     """
-    out = [np.zeros((len(minutes), FIELDS)) for _, minutes in requests]
-    known = _hot_starts(conn, {i // SLOTS for i, m in requests if i >= 0 and len(m)})
-    by_chunk: dict[int, list[int]] = {}
-    for r, (sli_id, _) in enumerate(requests):
-        if sli_id // SLOTS in known:
-            by_chunk.setdefault(sli_id // SLOTS, []).append(r)
-    minutes_of = {c: np.concatenate([requests[r][1] for r in rs]) for c, rs in by_chunk.items()}
-    _read_hours(conn, known, minutes_of)
-    _unpack(conn, known, minutes_of)
-    for chunk, members in by_chunk.items():
-        for r in members:
-            _fill(conn, requests[r], out[r], known[chunk])
-    return out
+    heads = _heads(conn, {i // SLOTS for i, m in requests if i >= 0 and len(m)})
+    asks = [
+        _Ask(i // SLOTS, i % SLOTS, minutes, *heads[i // SLOTS]) if i // SLOTS in heads else None
+        for i, minutes in requests
+    ]
+    found = _read(conn, [ask for ask in asks if ask is not None])
+    return [
+        np.zeros((len(minutes), FIELDS)) if ask is None else _fill(conn, ask, found)
+        for ask, (_, minutes) in zip(asks, requests, strict=True)
+    ]
 
 
-def _hot_starts(conn: Connection, names: Iterable[int]) -> dict[int, _Known]:
-    found: dict[int, _Known] = {}
+def last_registered(conn: Connection) -> tuple[Any, ...]:
+    """What tells whether any SLI was registered since: rows are only ever added."""
+    newest = select(sli).order_by(sli.c.id.desc()).limit(1)
+    return tuple(conn.execute(newest).one_or_none() or ())
+
+
+def _heads(conn: Connection, names: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """(first hot minute, last hot minute) by chunk."""
+    found: dict[int, tuple[int, int]] = {}
     for part in _parts(sorted(names)):
-        query = select(chunk_head.c.chunk, chunk_head.c.hot_start)
+        query = select(chunk_head.c.chunk, chunk_head.c.hot_start, chunk_head.c.head)
         rows = conn.execute(query.where(chunk_head.c.chunk.in_(part)))
-        found.update((chunk, _Known(hot_start)) for chunk, hot_start in rows)
+        found.update((chunk, (start, head)) for chunk, start, head in rows)
     return found
 
 
-def _read_hours(
-    conn: Connection, known: Mapping[int, _Known], minutes_of: Mapping[int, IntArray]
-) -> None:
-    """What stands before each whole hour that is asked for."""
-    pairs: list[tuple[int, int]] = []
-    for chunk, minutes in minutes_of.items():
-        at = minutes[(minutes % HOUR == 0) & (minutes < known[chunk].hot_start)]
-        asked = np.unique(at) // HOUR
-        if len(asked) >= _RANGE and asked[-1] - asked[0] < _SPARSE * len(asked):
-            _read_range(conn, chunk, known[chunk], int(asked[0]), int(asked[-1]))
-        else:
-            pairs += [(chunk, h) for h in asked.tolist()]
-    for chunk, hour, base in _rows(conn, "base", pairs):
-        known[chunk].bases[hour] = frame_of(base)
-    _find_first(conn, known, {c for c, h in pairs if h not in known[c].bases})
+def _read(conn: Connection, asks: Sequence[_Ask]) -> _Found:
+    """Everything asked for but ranges; hours that lack a row are absent."""
+    found = _Found()
+    at_hours = {p for ask in asks if not ask.dense for p in ask.points(ask.on_hour)}
+    found.bases = _slots(conn, hours, "hour", "base", at_hours)
+    at_hot = {p for ask in asks for p in ask.points(ask.is_hot)}
+    found.frames = _slots(conn, hot, "minute", "cum", at_hot)
+    inside = {p[:2] for ask in asks for p in ask.points(~ask.is_hot & ~ask.on_hour)}
+    for chunk, hour, base, deltas in _rows(conn, hours, ("hour", "base", "deltas"), inside):
+        found.unpacked[chunk, hour] = (frame_of(base), hour_of(deltas))
+    missing = {p[0] for p in at_hours if p not in found.bases}
+    for part in _parts(sorted(missing)):
+        query = select(hours.c.chunk, func.min(hours.c.hour)).where(hours.c.chunk.in_(part))
+        found.first_hours.update((c, h) for c, h in conn.execute(query.group_by(hours.c.chunk)))
+    return found
 
 
-def _read_range(conn: Connection, chunk: int, known: _Known, low: int, high: int) -> None:
-    """Every row of the range, and the one after it."""
-    mine = hours.c.chunk == chunk
+def _slots(
+    conn: Connection, table: Table, key: str, column: str, points: set[Point]
+) -> dict[Point, bytes]:
+    """One slot's bytes of each of these frames."""
+    part = f"substr(h.{column}, p.slot * {_SLOT_BYTES} + 1, {_SLOT_BYTES})"
+    rows = _joined(conn, table, key, ("p.slot", part), points)
+    return {(chunk, at, slot): bytes(value) for chunk, at, slot, value in rows}
+
+
+def _rows(
+    conn: Connection, table: Table, columns: tuple[str, ...], pairs: set[tuple[int, int]]
+) -> Iterator[tuple[Any, ...]]:
+    """(chunk, *columns) of these rows; the first column is what the pairs name beside the chunk."""
+    shown = tuple(f"h.{column}" for column in columns[1:])
+    return _joined(conn, table, columns[0], shown, {(c, at, 0) for c, at in pairs})
+
+
+def _joined(
+    conn: Connection, table: Table, key: str, shown: tuple[str, ...], points: set[Point]
+) -> Iterator[tuple[Any, ...]]:
+    """(chunk, key, *shown) of the rows that exist; thousands of points go as one bound value."""
+    if not points:
+        return iter(())
+    ordered = sorted(points)
+    bound: dict[str, object]
+    if conn.dialect.name == "postgresql":
+        lists = "CAST(:a AS integer[]), CAST(:b AS bigint[]), CAST(:c AS integer[])"
+        source = f"unnest({lists}) AS p(chunk, at, slot) JOIN"
+        bound = {name: [p[i] for p in ordered] for i, name in enumerate("abc")}
+    else:
+        fields = ", ".join(
+            f"json_extract(value, '$[{i}]') AS {name}"
+            for i, name in enumerate(("chunk", "at", "slot"))
+        )
+        # CROSS JOIN: SQLite must go from the points to the rows by key, and not the other way.
+        source = f"(SELECT {fields} FROM json_each(:points)) AS p CROSS JOIN"
+        bound = {"points": json.dumps(ordered)}
+    columns = ", ".join(("h.chunk", f"h.{key}", *shown))
+    on = f"h.chunk = p.chunk AND h.{key} = p.at"
+    query = f"SELECT {columns} FROM {source} {table.name} AS h ON {on}"
+    return (tuple(row) for row in conn.execute(text(query), bound).all())
+
+
+def _fill(conn: Connection, ask: _Ask, found: _Found) -> FloatArray:
+    out = np.zeros((len(ask.minutes), FIELDS))
+    todo = np.ones(len(ask.minutes), dtype=bool)
+    _put(out, todo, ask.is_hot, [found.frames.get(p) for p in ask.points(ask.is_hot)])
+    if ask.dense:
+        _put_range(conn, ask, out, todo)
+    else:
+        begins = found.first_hours.get(ask.chunk, -1)
+        known = [
+            _EMPTY if p not in found.bases and p[1] < begins else found.bases.get(p)
+            for p in ask.points(ask.on_hour)
+        ]
+        _put(out, todo, ask.on_hour, known)
+    for hour in np.unique(ask.hour[todo]).tolist():
+        if (ask.chunk, hour) in found.unpacked:
+            base, deltas = found.unpacked[ask.chunk, hour]
+            here = todo & (ask.hour == hour)
+            steps = np.concatenate((base[None, ask.slot], deltas[:, ask.slot])).cumsum(axis=0)
+            out[here] = steps[ask.minutes[here] - hour * HOUR]
+            todo[here] = False
+    if todo.any():
+        # Hours in which nothing happened to the whole chunk, asked for one by one.
+        ids = np.asarray([ask.chunk * SLOTS + ask.slot], dtype=np.int64)
+        out[todo] = ledger.edges(conn, ids, ask.minutes[todo].tolist())[:, 0, :]
+    return out
+
+
+_EMPTY = bytes(_SLOT_BYTES)
+
+
+def _put(out: FloatArray, todo: BoolArray, mask: BoolArray, values: Sequence[bytes | None]) -> None:
+    """Write slots' bytes where they are known."""
+    if not values:
+        return
+    where = np.flatnonzero(mask)
+    known = [i for i, value in enumerate(values) if value is not None]
+    where = where[known]
+    joined = b"".join(value for value in values if value is not None)
+    out[where] = np.frombuffer(joined, dtype="<f8").reshape(-1, FIELDS)
+    todo[where] = False
+
+
+def _put_range(conn: Connection, ask: _Ask, out: FloatArray, todo: BoolArray) -> None:
+    """Read every row of the range and the one after it.
+
+    Before an hour without a row, which changed nothing, stands what stands before the next row's.
+    """
+    asked = ask.hour[ask.on_hour]
+    low, high = int(asked.min()), int(asked.max())
+    mine = hours.c.chunk == ask.chunk
     after = select(func.min(hours.c.hour)).where(mine, hours.c.hour > high).scalar_subquery()
     query = select(hours.c.hour, hours.c.base).where(
         mine, hours.c.hour >= low, hours.c.hour <= func.coalesce(after, high)
     )
-    rows = [(h, frame_of(base)) for h, base in conn.execute(query.order_by(hours.c.hour))]
+    rows = [(h, frame_of(b)[ask.slot]) for h, b in conn.execute(query.order_by(hours.c.hour))]
     if not rows or rows[-1][0] <= high:
-        ids = np.arange(chunk * SLOTS, (chunk + 1) * SLOTS, dtype=np.int64)
-        rows.append((known.hot_start // HOUR, ledger.edges(conn, ids, [known.hot_start])[0]))
-    known.hours = np.asarray([h for h, _ in rows], dtype=np.int64)
-    known.frames = np.stack([frame for _, frame in rows])
+        ids = np.asarray([ask.chunk * SLOTS + ask.slot], dtype=np.int64)
+        rows.append((high + 1, ledger.edges(conn, ids, [ask.hot_start])[0, 0]))
+    at = np.searchsorted(np.asarray([h for h, _ in rows]), asked)
+    out[ask.on_hour] = np.stack([values for _, values in rows])[at]
+    todo[ask.on_hour] = False
 
 
-def _find_first(conn: Connection, known: Mapping[int, _Known], chunks: set[int]) -> None:
-    """Where history begins, for chunks in which an hour had no row: before it there is nothing."""
-    for part in _parts(sorted(chunks)):
-        query = select(hours.c.chunk, func.min(hours.c.hour)).where(hours.c.chunk.in_(part))
-        for chunk, first in conn.execute(query.group_by(hours.c.chunk)):
-            known[chunk].first_hour = first
-
-
-def _unpack(
-    conn: Connection, known: Mapping[int, _Known], minutes_of: Mapping[int, IntArray]
-) -> None:
-    """Every minute of the hours in which a minute off the hour is asked for."""
-    pairs: list[tuple[int, int]] = []
-    for chunk, minutes in minutes_of.items():
-        off = minutes[(minutes % HOUR != 0) & (minutes < known[chunk].hot_start)]
-        pairs += [(chunk, h) for h in np.unique(off // HOUR).tolist()]
-    for chunk, hour, base, deltas in _rows(conn, "base, deltas", pairs):
-        before = frame_of(base)[None]
-        after = before + np.cumsum(hour_of(deltas), axis=0)
-        known[chunk].unpacked[hour] = np.concatenate((before, after))
-
-
-def _rows(
-    conn: Connection, columns: str, pairs: Sequence[tuple[int, int]]
-) -> Iterator[tuple[Any, ...]]:
-    """(chunk, hour, …) of the rows that exist; thousands of pairs go as one bound value."""
-    if not pairs:
-        return iter(())
-    chunks, at = [c for c, _ in pairs], [h for _, h in pairs]
-    if conn.dialect.name == "postgresql":
-        asked = "unnest(CAST(:chunks AS integer[]), CAST(:at AS bigint[])) AS p(chunk, hour)"
-        on = "h.chunk = p.chunk AND h.hour = p.hour"
-        bound: dict[str, object] = {"chunks": chunks, "at": at}
-    else:
-        # CROSS JOIN: SQLite must go from the pairs to the rows by their key, and not the other way.
-        asked = "json_each(:pairs) AS p"
-        on = "h.chunk = json_extract(p.value, '$[0]') AND h.hour = json_extract(p.value, '$[1]')"
-        bound = {"pairs": json.dumps(pairs)}
-    join = "JOIN" if conn.dialect.name == "postgresql" else "CROSS JOIN"
-    query = f"SELECT h.chunk, h.hour, {columns} FROM {asked} {join} {hours.name} AS h ON {on}"
-    return (tuple(row) for row in conn.execute(text(query), bound).all())
-
-
-def _fill(conn: Connection, request: Request, out: FloatArray, known: _Known) -> None:
-    sli_id, minutes = request
-    slot = sli_id % SLOTS
-    hour, offset = minutes // HOUR, minutes % HOUR
-    rest = np.ones(len(minutes), dtype=bool)
-    if len(known.hours):
-        at = np.searchsorted(known.hours, hour)
-        inside = at < len(known.hours)
-        at = np.minimum(at, len(known.hours) - 1)
-        hit = inside & (hour >= known.hours[0]) & ((offset == 0) | (known.hours[at] != hour))
-        out[hit] = known.frames[at[hit], slot]
-        rest = ~hit
-    for i in np.flatnonzero(rest).tolist():
-        value = _one(known, int(hour[i]), int(offset[i]), slot)
-        if value is not None:
-            out[i] = value
-            rest[i] = False
-    if rest.any():
-        # Hot minutes, and hours in which nothing happened.
-        ids = np.asarray([sli_id], dtype=np.int64)
-        out[rest] = ledger.edges(conn, ids, minutes[rest].tolist())[:, 0, :]
-
-
-def _one(known: _Known, hour: int, offset: int, slot: int) -> FloatArray | float | None:
-    unpacked = known.unpacked.get(hour)
-    if unpacked is not None:
-        value: FloatArray = unpacked[offset, slot]
-        return value
-    if offset == 0 and hour in known.bases:
-        base: FloatArray = known.bases[hour][slot]
-        return base
-    if known.first_hour is not None and hour < known.first_hour:
-        return 0.0
-    return None
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+def _parts(items: Sequence[int]) -> Iterator[Sequence[int]]:
     return (items[i : i + _MOST_BINDS] for i in range(0, len(items), _MOST_BINDS))

@@ -351,8 +351,12 @@ def _one_hour(
             out[np.ix_(here, columns[name])] = base[slots[name]]
             missing.discard(name)
     for name, (base, deltas) in _hours_at(conn, sorted(missing), h).items():
-        sums = base[slots[name]] + np.cumsum(deltas[:, slots[name]], axis=0)
-        out[np.ix_(here, columns[name])] = sums[offsets - 1]
+        if len(offsets) == 1:
+            after = base + deltas[: offsets[0]].sum(axis=0)
+            out[here[0], columns[name]] = after[slots[name]]
+        else:
+            sums = base[slots[name]] + np.cumsum(deltas[:, slots[name]], axis=0)
+            out[np.ix_(here, columns[name])] = sums[offsets - 1]
         missing.discard(name)
     for name, end in _ends_before(conn, sorted(missing), h).items():
         out[np.ix_(here, columns[name])] = end[slots[name]]
