@@ -17,7 +17,7 @@ run() {
 run "format" "$PY" -m ruff format --check --quiet .
 run "lint" "$PY" -m ruff check --quiet .
 run "types" "$PY" -m mypy --no-error-summary
-run "rooms" "$bin/lint-imports" --no-logo --no-color
+run "rooms" "$bin/lint-imports" --no-logo
 if [ "${#failed[@]}" -gt 0 ]; then
     say "FAILED: ${failed[*]} (make format repairs formatting)"
     exit 1

@@ -26,7 +26,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <form method="post" action="/signin">
 <input type="hidden" name="next" value="{next}">
 <p><label for="token">Token</label><br>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
+<input id="token" name="token" type="password" autocomplete="current-password" required
+autofocus></p>
 <p><button class="btn pri">Sign in</button></p></form></main></body></html>"""
 
 

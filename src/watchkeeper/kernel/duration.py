@@ -52,7 +52,9 @@ def parse_duration(text: str) -> Duration:
         )
     months = sum(int(n) * _CALENDAR_MONTHS[u] for n, u in parts if u in _CALENDAR_MONTHS)
     if months and len(parts) > 1:
-        raise ValueError(f"{text!r} mixes calendar units (M, Q, Y) with others; use one or the other")
+        raise ValueError(
+            f"{text!r} mixes calendar units (M, Q, Y) with others; use one or the other"
+        )
     seconds = sum(
         int(n) / 1000 if u == "ms" else float(int(n) * _UNIT_SECONDS[u])
         for n, u in parts

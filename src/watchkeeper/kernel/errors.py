@@ -29,7 +29,7 @@ class UserError(WatchkeeperError):
     http_status = 400
 
 
-class NotFound(UserError):
+class NotFound(UserError):  # noqa: N818 - it reads as what happened
     """What was asked for does not exist: exit status 2, HTTP 404."""
 
     http_status = 404

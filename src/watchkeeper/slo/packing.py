@@ -48,9 +48,8 @@ def hour_of(data: bytes) -> Array:
     flat = zlib.decompress(data[1:])
     if data[:1] == _EXACT:
         turned = np.frombuffer(flat, "<f8").reshape(FIELDS, SLOTS, HOUR)
-    else:
-        turned = _unplaned(flat).astype(np.float64)
-    return np.ascontiguousarray(turned.transpose(2, 1, 0), dtype=np.float64)
+        return np.ascontiguousarray(turned.transpose(2, 1, 0), dtype=np.float64)
+    return np.ascontiguousarray(_unplaned(flat).transpose(2, 1, 0), dtype=np.float64)
 
 
 def _planes(whole: npt.NDArray[np.int32]) -> bytes:
@@ -64,8 +63,8 @@ def _planes(whole: npt.NDArray[np.int32]) -> bytes:
 
 
 def _unplaned(flat: bytes) -> npt.NDArray[np.int32]:
-    planes = np.frombuffer(flat, np.uint8).reshape(4, -1)
-    turned = np.ascontiguousarray(planes.T).view("<i4").reshape(FIELDS, SLOTS, HOUR)
-    good = turned.copy()
-    good[0] = turned[1] - turned[0]
+    planes = np.frombuffer(flat, np.uint8).reshape(4, -1).astype(np.int32)
+    joined = planes[0] | (planes[1] << 8) | (planes[2] << 16) | (planes[3] << 24)
+    good = joined.reshape(FIELDS, SLOTS, HOUR)
+    good[0] = good[1] - good[0]
     return good
