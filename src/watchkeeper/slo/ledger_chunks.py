@@ -1,4 +1,4 @@
-"""Chunks of 64 SLIs: adding to them, packing them, reading their edges. The ledger's SQL.
+"""Chunks of 64 SLIs: adding to them, packing them, reading their edges.
 
 Per chunk the hot table holds one frame a minute, dense from ``hot_start - 1`` (so that the first
 hot minute has a predecessor) to ``head``; what is older is in hours. An hour without a row changed
@@ -8,13 +8,28 @@ nothing: its frame is the end of the last hour that has one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, func, select
 
 from watchkeeper.kernel.clock import HOUR_MINUTES as HOUR
+from watchkeeper.slo.ledger_rows import (
+    Head,
+    bases_at,
+    bases_from,
+    deltas_at,
+    end_before,
+    ends_before,
+    hot_from,
+    hot_row,
+    hours_at,
+    one_sum,
+    parts,
+    read_heads,
+    rebase,
+    save_heads,
+    upsert,
+)
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours
 from watchkeeper.slo.model import FloatArray, IntArray
 from watchkeeper.slo.packing import (
@@ -23,23 +38,10 @@ from watchkeeper.slo.packing import (
     frame_bytes,
     frame_of,
     hour_bytes,
-    hour_of,
 )
 
 KEEP_MINUTES = 180
-_MOST_BINDS = 900
 SEEN = 2
-
-
-@dataclass
-class Head:
-    """What is known of a chunk: where its hot minutes begin and end, what was seen when."""
-
-    chunk: int
-    hot_start: int
-    head: int
-    spans: IntArray  # [64, 2] first and last seen minute, -1: none
-    fresh: bool = False
 
 
 # ---------------------------------------------------------------- adding
@@ -55,13 +57,13 @@ def add(
     parts = list(
         zip(names.tolist(), starts.tolist(), [*starts[1:].tolist(), len(chunk)], strict=True)
     )
-    heads = _heads(conn, names.tolist(), lock=True)
+    heads = read_heads(conn, names.tolist(), lock=True)
     plans = []
     for name, a, b in parts:
         head = heads.get(name) or _new_head(name, int(minute[b - 1]))
         plans.append((head, slot[a:b], minute[a:b], amounts[a:b].copy()))
     _advance(conn, [(head, int(m[-1])) for head, _, m, _ in plans])
-    frames = _hot_from(conn, {h.chunk: max(int(m[0]), h.hot_start) - 1 for h, _, m, _ in plans})
+    frames = hot_from(conn, {h.chunk: max(int(m[0]), h.hot_start) - 1 for h, _, m, _ in plans})
     written: list[dict[str, object]] = []
     for head, s, m, d in plans:
         cut = int(np.searchsorted(m, head.hot_start))
@@ -70,8 +72,8 @@ def add(
         if cut < len(m):
             written += _add_hot(head, s[cut:], m[cut:], d[cut:], frames.get(head.chunk, {}))
         _widen(head, s, m, d)
-    _upsert(conn, hot, written)
-    _save(conn, [head for head, *_ in plans])
+    upsert(conn, hot, written)
+    save_heads(conn, [head for head, *_ in plans])
 
 
 def _new_head(chunk: int, last: int) -> Head:
@@ -85,12 +87,12 @@ def _advance(conn: Connection, targets: Sequence[tuple[Head, int]]) -> None:
     for head, last in targets:
         start = (last - KEEP_MINUTES) // HOUR * HOUR
         if head.fresh:
-            _upsert(conn, hot, [_row(head.chunk, head.head, np.zeros((SLOTS, FIELDS)))])
+            upsert(conn, hot, [hot_row(head.chunk, head.head, np.zeros((SLOTS, FIELDS)))])
             changed.append(head)
         elif last > head.head + KEEP_MINUTES:
             _pack_chunk(conn, head, start)
             changed.append(head)
-    _save(conn, changed)
+    save_heads(conn, changed)
 
 
 def _add_hot(
@@ -112,7 +114,7 @@ def _add_hot(
     deltas[:, :, SEEN] = _seen_once(have, deltas[:, :, SEEN])
     new = cum[1:] + np.cumsum(deltas, axis=0)
     head.head = last
-    return [_row(head.chunk, first + i, frame) for i, frame in enumerate(new)]
+    return [hot_row(head.chunk, first + i, frame) for i, frame in enumerate(new)]
 
 
 def _seen_once(have: FloatArray, more: FloatArray) -> FloatArray:
@@ -131,10 +133,10 @@ def _add_old(
     """Add to packed hours and shift everything later: the later hours' bases and the hot frames."""
     hour = minute // HOUR
     first = int(hour[0])
-    running = _end_before(conn, head.chunk, first)
-    bases = _bases_from(conn, head.chunk, first)
+    running = end_before(conn, head.chunk, first)
+    bases = bases_from(conn, head.chunk, first)
     touched = sorted(set(hour.tolist()))
-    deltas_of = _deltas_at(conn, head.chunk, touched)
+    deltas_of = deltas_at(conn, head.chunk, touched)
     carry = np.zeros((SLOTS, FIELDS))
     rows: list[dict[str, object]] = []
     shifts: list[dict[str, object]] = []
@@ -159,11 +161,9 @@ def _add_old(
         else:
             shifts.append({"chunk": head.chunk, "hour": h, "base": frame_bytes(base)})
             # Only when a missing hour follows is this hour's end needed; reading it then is rare.
-            running = (
-                base + _one_sum(conn, head.chunk, h) if _gap_after(h, bases, touched) else base
-            )
-    _upsert(conn, hours, rows)
-    _rebase(conn, shifts)
+            running = base + one_sum(conn, head.chunk, h) if _gap_after(h, bases, touched) else base
+    upsert(conn, hours, rows)
+    rebase(conn, shifts)
     _shift_hot(conn, head, carry, frames)
 
 
@@ -186,7 +186,7 @@ def _shift_hot(
         return
     query = select(hot.c.minute, hot.c.cum).where(hot.c.chunk == head.chunk)
     rows = [(m, frame_of(c) + carry) for m, c in conn.execute(query)]
-    _upsert(conn, hot, [_row(head.chunk, m, frame) for m, frame in rows])
+    upsert(conn, hot, [hot_row(head.chunk, m, frame) for m, frame in rows])
     known = frames.get(head.chunk, {})
     for m, frame in rows:
         if m in known:
@@ -216,9 +216,9 @@ def pack(conn: Connection, until: int) -> int:
     query = select(chunk_head.c.chunk).where(chunk_head.c.hot_start < until)
     names = list(conn.execute(query.order_by(chunk_head.c.chunk)).scalars())
     moved = 0
-    for head in _heads(conn, names, lock=True).values():
+    for head in read_heads(conn, names, lock=True).values():
         moved += _pack_chunk(conn, head, until)
-        _save(conn, [head])
+        save_heads(conn, [head])
     return moved
 
 
@@ -241,8 +241,8 @@ def _pack_chunk(conn: Connection, head: Head, until: int) -> int:
                     "deltas": hour_bytes(deltas),
                 }
             )
-    _upsert(conn, hours, rows)
-    _upsert(conn, hot, [_row(head.chunk, until - 1, last)])
+    upsert(conn, hours, rows)
+    upsert(conn, hot, [hot_row(head.chunk, until - 1, last)])
     conn.execute(delete(hot).where(hot.c.chunk == head.chunk, hot.c.minute < until - 1))
     head.hot_start, head.head = until, max(head.head, until - 1)
     return len(rows)
@@ -258,7 +258,7 @@ def edges(conn: Connection, ids: IntArray, minutes: IntArray) -> FloatArray:
     if not len(known) or not len(minutes):
         return out
     chunk = ids[known] // SLOTS
-    heads = _heads(conn, np.unique(chunk).tolist(), lock=False)
+    heads = read_heads(conn, np.unique(chunk).tolist(), lock=False)
     columns = {name: known[chunk == name] for name in heads}
     slots = {name: ids[columns[name]] % SLOTS for name in heads}
     _hot_edges(conn, heads, columns, slots, minutes, out)
@@ -299,8 +299,8 @@ def _frames(
         by_chunk.setdefault(tuple(at), []).append(name)
     found: dict[tuple[int, int], FloatArray] = {}
     for at_minutes, names in by_chunk.items():
-        for part in _parts(list(at_minutes)):
-            for some in _parts(names):
+        for part in parts(list(at_minutes)):
+            for some in parts(names):
                 query = select(hot.c.chunk, hot.c.minute, hot.c.cum).where(
                     hot.c.chunk.in_(some), hot.c.minute.in_(part)
                 )
@@ -347,10 +347,10 @@ def _one_hour(
     missing = set(names)
     if on_the_hour:
         # The next hour's base is this hour's end, and needs no unpacking.
-        for name, base in _bases_at(conn, names, h + 1).items():
+        for name, base in bases_at(conn, names, h + 1).items():
             out[np.ix_(here, columns[name])] = base[slots[name]]
             missing.discard(name)
-    for name, (base, deltas) in _hours_at(conn, sorted(missing), h).items():
+    for name, (base, deltas) in hours_at(conn, sorted(missing), h).items():
         if len(offsets) == 1:
             after = base + deltas[: offsets[0]].sum(axis=0)
             out[here[0], columns[name]] = after[slots[name]]
@@ -358,7 +358,7 @@ def _one_hour(
             sums = base[slots[name]] + np.cumsum(deltas[:, slots[name]], axis=0)
             out[np.ix_(here, columns[name])] = sums[offsets - 1]
         missing.discard(name)
-    for name, end in _ends_before(conn, sorted(missing), h).items():
+    for name, end in ends_before(conn, sorted(missing), h).items():
         out[np.ix_(here, columns[name])] = end[slots[name]]
 
 
@@ -367,7 +367,7 @@ def spans(conn: Connection, ids: IntArray) -> IntArray:
     out = np.full((len(ids), 2), -1, np.int64)
     chunk = ids // SLOTS
     known = ids >= 0
-    for name, head in _heads(conn, np.unique(chunk[known]).tolist(), lock=False).items():
+    for name, head in read_heads(conn, np.unique(chunk[known]).tolist(), lock=False).items():
         mine = known & (chunk == name)
         out[mine] = head.spans[ids[mine] % SLOTS]
     return out
@@ -375,167 +375,8 @@ def spans(conn: Connection, ids: IntArray) -> IntArray:
 
 def extent(conn: Connection, chunk: int) -> tuple[int, int]:
     """First and last minute that a chunk may hold anything at; (0, -1) when it holds nothing."""
-    head = _heads(conn, [chunk], lock=False).get(chunk)
+    head = read_heads(conn, [chunk], lock=False).get(chunk)
     if head is None:
         return 0, -1
     first = conn.execute(select(func.min(hours.c.hour)).where(hours.c.chunk == chunk)).scalar()
     return (head.hot_start if first is None else min(first * HOUR, head.hot_start)), head.head
-
-
-# ---------------------------------------------------------------- SQL
-
-
-def _heads(conn: Connection, names: Sequence[int], lock: bool) -> dict[int, Head]:
-    found: dict[int, Head] = {}
-    for part in _parts(list(names)):
-        query = select(chunk_head).where(chunk_head.c.chunk.in_(part)).order_by(chunk_head.c.chunk)
-        if lock:
-            query = query.with_for_update()  # SQLite has one writer anyway and leaves this out
-        for row in conn.execute(query):
-            seen = np.frombuffer(row.spans, "<i8").reshape(SLOTS, 2).astype(np.int64)
-            found[row.chunk] = Head(row.chunk, row.hot_start, row.head, seen)
-    return found
-
-
-def _save(conn: Connection, heads: Sequence[Head]) -> None:
-    _upsert(
-        conn,
-        chunk_head,
-        [
-            {
-                "chunk": h.chunk,
-                "hot_start": h.hot_start,
-                "head": h.head,
-                "spans": h.spans.astype("<i8").tobytes(),
-            }
-            for h in heads
-        ],
-    )
-
-
-def _hot_from(conn: Connection, since: Mapping[int, int]) -> dict[int, dict[int, FloatArray]]:
-    """Frames from a minute on (and the head's, when that lies before it), per chunk."""
-    by_minute: dict[int, list[int]] = {}
-    for name, minute in since.items():
-        by_minute.setdefault(minute, []).append(name)
-    found: dict[int, dict[int, FloatArray]] = {}
-    for minute, names in by_minute.items():
-        for part in _parts(names):
-            query = select(hot.c.chunk, hot.c.minute, hot.c.cum).where(
-                hot.c.chunk.in_(part), hot.c.minute >= minute
-            )
-            for name, at, cum in conn.execute(query):
-                found.setdefault(name, {})[at] = frame_of(cum)
-    missing = [name for name in since if name not in found]
-    for part in _parts(missing):
-        query = (
-            select(hot.c.chunk, hot.c.minute, hot.c.cum)
-            .join(chunk_head, chunk_head.c.chunk == hot.c.chunk)
-            .where(hot.c.chunk.in_(part), hot.c.minute == chunk_head.c.head)
-        )
-        for name, at, cum in conn.execute(query):
-            found.setdefault(name, {})[at] = frame_of(cum)
-    # A new chunk has only the frame before its first hot minute, which is written but not its head.
-    for name in missing:
-        found.setdefault(name, {})
-    return found
-
-
-def _bases_from(conn: Connection, chunk: int, hour: int) -> dict[int, FloatArray]:
-    query = select(hours.c.hour, hours.c.base).where(hours.c.chunk == chunk, hours.c.hour >= hour)
-    return {h: frame_of(base) for h, base in conn.execute(query)}
-
-
-def _deltas_at(conn: Connection, chunk: int, at: Sequence[int]) -> dict[int, FloatArray]:
-    found: dict[int, FloatArray] = {}
-    for part in _parts(list(at)):
-        query = select(hours.c.hour, hours.c.deltas).where(
-            hours.c.chunk == chunk, hours.c.hour.in_(part)
-        )
-        found.update({h: hour_of(d) for h, d in conn.execute(query)})
-    return found
-
-
-def _one_sum(conn: Connection, chunk: int, hour: int) -> FloatArray:
-    total: FloatArray = _deltas_at(conn, chunk, [hour])[hour].sum(axis=0)
-    return total
-
-
-def _end_before(conn: Connection, chunk: int, hour: int) -> FloatArray:
-    found = _ends_before(conn, [chunk], hour)
-    return found.get(chunk, np.zeros((SLOTS, FIELDS)))
-
-
-def _ends_before(conn: Connection, names: Sequence[int], hour: int) -> dict[int, FloatArray]:
-    """The end of the last hour before ``hour`` that has a row, per chunk that has one."""
-    found: dict[int, FloatArray] = {}
-    for part in _parts(list(names)):
-        newest = (
-            select(hours.c.chunk, func.max(hours.c.hour).label("hour"))
-            .where(hours.c.chunk.in_(part), hours.c.hour < hour)
-            .group_by(hours.c.chunk)
-            .subquery()
-        )
-        query = select(hours.c.chunk, hours.c.base, hours.c.deltas).join(
-            newest, (newest.c.chunk == hours.c.chunk) & (newest.c.hour == hours.c.hour)
-        )
-        for name, base, deltas in conn.execute(query):
-            found[name] = frame_of(base) + hour_of(deltas).sum(axis=0)
-    return found
-
-
-def _bases_at(conn: Connection, names: Sequence[int], hour: int) -> dict[int, FloatArray]:
-    found: dict[int, FloatArray] = {}
-    for part in _parts(list(names)):
-        query = select(hours.c.chunk, hours.c.base).where(
-            hours.c.hour == hour, hours.c.chunk.in_(part)
-        )
-        found.update({name: frame_of(base) for name, base in conn.execute(query)})
-    return found
-
-
-def _hours_at(
-    conn: Connection, names: Sequence[int], hour: int
-) -> dict[int, tuple[FloatArray, FloatArray]]:
-    found: dict[int, tuple[FloatArray, FloatArray]] = {}
-    for part in _parts(list(names)):
-        query = select(hours.c.chunk, hours.c.base, hours.c.deltas).where(
-            hours.c.hour == hour, hours.c.chunk.in_(part)
-        )
-        for name, base, deltas in conn.execute(query):
-            found[name] = (frame_of(base), hour_of(deltas))
-    return found
-
-
-def _row(chunk: int, minute: int, frame: FloatArray) -> dict[str, object]:
-    return {"chunk": chunk, "minute": minute, "cum": frame_bytes(frame)}
-
-
-def _rebase(conn: Connection, shifts: Sequence[Mapping[str, object]]) -> None:
-    if not shifts:
-        return
-    from sqlalchemy import bindparam, update
-
-    statement = (
-        update(hours)
-        .where(hours.c.chunk == bindparam("at_chunk"), hours.c.hour == bindparam("at_hour"))
-        .values(base=bindparam("new_base"))
-    )
-    conn.execute(
-        statement,
-        [{"at_chunk": s["chunk"], "at_hour": s["hour"], "new_base": s["base"]} for s in shifts],
-    )
-
-
-def _upsert(conn: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    if not rows:
-        return
-    maker = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement = maker(table)
-    keys = [c.name for c in table.primary_key.columns]
-    values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-    conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
-
-
-def _parts(items: list[int]) -> Iterable[list[int]]:
-    return (items[i : i + _MOST_BINDS] for i in range(0, len(items), _MOST_BINDS))
