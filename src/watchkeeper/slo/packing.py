@@ -59,12 +59,13 @@ def _planes(whole: npt.NDArray[np.int32]) -> bytes:
     """
     turned = whole.copy()
     turned[0] = whole[1] - whole[0]
-    return np.ascontiguousarray(turned.view(np.uint8).reshape(-1, 4).T).tobytes()
+    planes = np.ascontiguousarray(turned.view(np.uint8).reshape(-1, 4).T)
+    return bytes(planes.tobytes())
 
 
 def _unplaned(flat: bytes) -> npt.NDArray[np.int32]:
     planes = np.frombuffer(flat, np.uint8).reshape(4, -1).astype(np.int32)
     joined = planes[0] | (planes[1] << 8) | (planes[2] << 16) | (planes[3] << 24)
-    good = joined.reshape(FIELDS, SLOTS, HOUR)
+    good: npt.NDArray[np.int32] = joined.reshape(FIELDS, SLOTS, HOUR)
     good[0] = good[1] - good[0]
     return good
