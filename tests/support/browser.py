@@ -22,8 +22,11 @@ from watchkeeper.access.model import Principal, Scope
 from watchkeeper.faces.guard import CSP, SECURITY_HEADERS
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.contract import WebServices
+from watchkeeper.faces.web.serving import Server
 
 AXE = Path(__file__).resolve().parents[2] / "build/assets/node_modules/axe-core/axe.min.js"
+EXPECTED = ("net::ERR", "Failed to fetch", "network error", "status of 404")
+"""What a browser says of a server that is gone and of a page that does not exist."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -76,7 +79,7 @@ def serving(app: ASGIApp, port: int | None = None) -> Iterator[str]:
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1
     )
-    server = uvicorn.Server(config)
+    server = Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -122,7 +125,7 @@ def page_in(
         yield page
     finally:
         context.close()
-    unexpected = [c for c in complaints if "net::ERR" not in c and "Failed to fetch" not in c]
+    unexpected = [c for c in complaints if not any(said in c for said in EXPECTED)]
     assert not unexpected, f"the browser complains: {unexpected}"
 
 

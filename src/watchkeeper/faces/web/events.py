@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from weakref import WeakSet
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -13,9 +14,21 @@ from starlette.responses import Response, StreamingResponse
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.contract import WebServices
 
-BEAT_SECONDS = 15.0
+BEAT_SECONDS = 15
 """A stream says so often that it is alive, so that readers and proxies know."""
-RETRY_MILLISECONDS = 1000
+
+
+_PULSES: WeakSet[Pulse] = WeakSet()
+
+
+def end_streams() -> None:
+    """Let every open stream of this process end; readers connect again by themselves.
+
+    A server that stops waits for its connections, and these never end of their own. To be called
+    in the loop that the server runs in.
+    """
+    for pulse in list(_PULSES):
+        pulse.end()
 
 
 class Pulse:
@@ -28,27 +41,48 @@ class Pulse:
         self._services = services
         self._limiter: CapacityLimiter | None = None
         self._waiting: asyncio.Task[int] | None = None
+        self._ended = False
+        _PULSES.add(self)
 
-    async def changed(self, seen: int) -> int:
-        """The board's number as soon as it differs from ``seen``, or after BEAT_SECONDS."""
+    def end(self) -> None:
+        """No more news: wake and end all streams."""
+        self._ended = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def changed(self, seen: int) -> int | None:
+        """The board's number as soon as it differs from ``seen``, or after BEAT_SECONDS; None: it
+        is over."""
+        if self._over():
+            return None
         now = self._services.wait_for_change(-1, 0.0)
         if now != seen:
             return now
         if self._waiting is None or self._waiting.done():
             self._waiting = asyncio.create_task(self._wait(seen))
         # A stream that ends must not end the watcher that the others wait for.
-        return await asyncio.shield(self._waiting)
+        try:
+            return await asyncio.shield(self._waiting)
+        except asyncio.CancelledError:
+            if self._over():
+                return None
+            raise
+
+    def _over(self) -> bool:
+        return self._ended
 
     async def _wait(self, seen: int) -> int:
         if self._limiter is None:
             self._limiter = CapacityLimiter(1)
-        return await to_thread.run_sync(
-            self._services.wait_for_change,
-            seen,
-            BEAT_SECONDS,
-            limiter=self._limiter,
-            abandon_on_cancel=True,
-        )
+        wait, number = self._services.wait_for_change, seen
+        # In short steps: a process cannot end before the thread that waits here.
+        for _ in range(BEAT_SECONDS):
+            number = await to_thread.run_sync(
+                wait, seen, 1.0, limiter=self._limiter, abandon_on_cancel=True
+            )
+            if number != seen:
+                break
+        return number
 
 
 def stream(request: Request, services: WebServices, pulse: Pulse) -> Response:
@@ -60,10 +94,8 @@ def stream(request: Request, services: WebServices, pulse: Pulse) -> Response:
 
     async def lines() -> AsyncIterator[str]:
         last = seen
-        yield f"retry: {RETRY_MILLISECONDS}\n\n"
         yield _message("beat", last, services)
-        while True:
-            number = await pulse.changed(last)
+        while (number := await pulse.changed(last)) is not None:
             kind = "beat" if number == last else "revision"
             last = number
             yield _message(kind, number, services)
