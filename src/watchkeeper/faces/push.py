@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from google.protobuf import json_format
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -19,21 +20,19 @@ from watchkeeper.faces.services import Services
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
 from watchkeeper.measure.push.matching import counts_of, pushed_slis
+from watchkeeper.measure.push.otlp import TooLargeError, decode, unpacked
 from watchkeeper.measure.push.parsing import parse_json
-from watchkeeper.measure.push.work import Record, key_of, record_counts
+from watchkeeper.measure.push.work import Record, key_of, record_counts, record_points
 from watchkeeper.slo.work import record_batch
 from watchkeeper.spec.model import Specs
 
 MOST_JSON_BYTES = 1_000_000
+MOST_OTLP_BYTES = 4_000_000
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
 RETRY_AFTER = "2"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class TooLargeError(UserError):
-    """The body is larger than we read: HTTP 413."""
-
-    http_status = 413
 
 
 class NotReadableError(UserError):
@@ -52,11 +51,18 @@ def push_routes(services: Services) -> Sequence[BaseRoute]:
     async def push(request: Request) -> Response:
         return await _push(services, request)
 
-    return [Route("/api/v1/push", _answering(push), methods=["POST"])]
+    async def otlp(request: Request) -> Response:
+        return await _otlp(services, request)
+
+    return [
+        Route("/api/v1/push", _answering(push), methods=["POST"]),
+        Route("/v1/metrics", _answering(otlp), methods=["POST"]),
+        Route("/api/v1/otlp/v1/metrics", _answering(otlp), methods=["POST"]),
+    ]
 
 
 async def _push(services: Services, request: Request) -> Response:
-    if content_type(request) != "application/json":
+    if content_type(request) != JSON:
         raise NotReadableError("The body must be JSON.", "Send 'Content-Type: application/json'.")
     if request.headers.get("content-encoding", "identity") != "identity":
         raise NotReadableError("The body must not be compressed.", "Send it plain, up to 1 MB.")
@@ -78,6 +84,35 @@ async def _push(services: Services, request: Request) -> Response:
     if outcome.duplicate:
         return JSONResponse({"recorded": 0, "duplicate": True}, 200)
     return JSONResponse({"recorded": outcome.recorded, "duplicate": False}, 202)
+
+
+async def _otlp(services: Services, request: Request) -> Response:
+    kind = content_type(request)
+    if kind not in (JSON, PROTOBUF):
+        raise NotReadableError(f"The body must be {PROTOBUF} or {JSON}.", "Use otlphttp.")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding not in ("identity", "gzip"):
+        raise NotReadableError(f"The encoding {encoding[:40]!r} is not read.", "Use gzip or none.")
+    key = key_of(sender(request), request.headers.get("idempotency-key"))
+    body = await body_of(request, MOST_OTLP_BYTES)
+    specs = specs_of(services)
+    if encoding == "gzip":
+        body = await run_in_threadpool(unpacked, body, MOST_OTLP_BYTES)
+    points, refusals = await run_in_threadpool(decode, body, kind == JSON)
+    now = services.clock.now()
+    work = partial(
+        record_points,
+        points=points,
+        slis=pushed_slis(specs),
+        refusals=refusals,
+        key=key,
+        now=now,
+        record=recorder(specs, now),
+    )
+    answer = (await asyncio.wrap_future(services.db.submit(work))).answer()
+    if kind == JSON:
+        return Response(json_format.MessageToJson(answer), media_type=JSON)
+    return Response(answer.SerializeToString(), media_type=PROTOBUF)
 
 
 def recorder(specs: Specs, now: Seconds) -> Record:

@@ -62,7 +62,9 @@ push_key = Table(
 
 def cursors(conn: Connection, sources: Sequence[str]) -> dict[str, Mapping[str, Any] | None]:
     """Where each source stands; None: never read."""
-    query = select(source_state.c.source, source_state.c.cursor)
+    query = select(source_state.c.source, source_state.c.cursor).where(
+        source_state.c.source.in_(sources)
+    )
     rows: dict[str, str | None] = dict(iter(conn.execute(query)))
     return {name: _loads(rows.get(name)) for name in sources}
 

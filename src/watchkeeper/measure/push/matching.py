@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
@@ -10,6 +11,8 @@ from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.measure.counters import Tally
 from watchkeeper.measure.model import Count, GroupKey
 from watchkeeper.measure.push.model import Push
+from watchkeeper.measure.push.otlp import Point
+from watchkeeper.measure.push.series import BILLION
 from watchkeeper.measure.selectors import NAME, Selector, parse_selector
 from watchkeeper.spec.model import (
     CountsSli,
@@ -62,6 +65,34 @@ def matches(query: Query | None, stream: str, attributes: Mapping[str, str]) -> 
         and query.stream == stream
         and all(attributes.get(name) == value for name, value in query.attributes.items())
     )
+
+
+def add_point(tally: Tally, sli: SliDefinition, point: Point, added: Sequence[float]) -> None:
+    """Add what a point of OpenTelemetry brings, per bucket, to an SLI that listens to it.
+
+    A histogram counts as its observations for an SLI of counts. Raises UserError when the SLI
+    listens to it and cannot use it.
+    """
+    time, kind = point.time / BILLION, sli.measurement
+    if isinstance(kind, CountsSli):
+        if kind.good is None and kind.bad is None:
+            if matches(kind.total, point.stream, point.attributes):
+                raise UserError(f"{sli.key!r} needs a stream of its own for good or bad events")
+            return
+        add_events(tally, sli, Push(point.stream, time, sum(added), None, point.attributes))
+    elif isinstance(kind, HistogramSli) and histogram_matches(kind, point.stream, point.attributes):
+        group = group_of(sli, point.attributes)
+        good = sum(added[: buckets_within(point.bounds, kind.threshold)])
+        tally.add(sli.key, group, minute_of(time), good, sum(added), True)
+
+
+def buckets_within(bounds: Sequence[float], threshold: float) -> int:
+    """How many buckets hold only observations <= threshold. UserError when none ends there."""
+    for index, bound in enumerate(bounds):
+        if math.isclose(bound, threshold, rel_tol=1e-9):
+            return index + 1
+    known = ", ".join(f"{bound:.6g}" for bound in bounds) or "none"
+    raise UserError(f"no bucket ends at the threshold {threshold:g} s; bounds: {known}")
 
 
 def histogram_matches(sli: HistogramSli, stream: str, attributes: Mapping[str, str]) -> bool:
