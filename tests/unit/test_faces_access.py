@@ -197,6 +197,18 @@ def test_an_anonymous_reader_reads_and_does_no_more(house: House) -> None:
     assert refused.status_code == 403
 
 
+def test_an_anonymous_writer_is_a_script_or_our_own_page_but_not_another_site(house: House) -> None:
+    house.anonymous = frozenset({Scope.READ, Scope.WRITE})
+    path, body = "/api/v1/slos/x/corrections", {"from": 1, "to": 2, "reason": "x"}
+    for headers, status in (
+        ({}, 404),
+        ({"Sec-Fetch-Site": "same-origin"}, 404),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "http://evil.test"}, 403),
+    ):
+        assert house.ask("POST", path, json=body, headers=headers).status_code == status
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -75,7 +75,7 @@ class Guard:
         if not principal.may(needed):
             return _json(403, f"This needs the scope '{needed}'.", f"{principal.name} lacks it.")
         # A cookie or an address says nothing of who wrote the page that sends the request.
-        if by_cookie and request.method not in SAFE and not same_origin(request.headers):
+        if by_browser(by_cookie, request) and not same_origin(request.headers):
             return _json(403, "The request comes from another site.", "Send it from our own pages.")
         return None
 
@@ -92,8 +92,8 @@ class Guard:
             if found is not None:
                 return found[0], True
         if self.anonymous:
-            return Principal("anonymous", self.anonymous), True
-        return None, True
+            return Principal("anonymous", self.anonymous), False
+        return None, False
 
 
 def scope_for(method: str, path: str) -> Scope:
@@ -101,6 +101,16 @@ def scope_for(method: str, path: str) -> Scope:
     if PUSH.match(path):
         return Scope.PUSH
     return Scope.READ if method in SAFE or path == "/signout" else Scope.WRITE
+
+
+def by_browser(by_cookie: bool, request: Request) -> bool:
+    """True for a change that a page, perhaps of another site, may have sent.
+
+    Browsers say so with each change they send; without a cookie and these headers it is a script.
+    """
+    if request.method in SAFE or "authorization" in request.headers:
+        return False
+    return by_cookie or "sec-fetch-site" in request.headers or "origin" in request.headers
 
 
 def same_origin(headers: Headers) -> bool:
