@@ -11,7 +11,7 @@ from watchkeeper.measure.accesslog import blocks
 from watchkeeper.measure.accesslog.asking import needs_path, question, thresholds
 from watchkeeper.measure.accesslog.blocks import Wishes, read_block
 from watchkeeper.measure.accesslog.hits import COMBINED, Format, compile_format, minute_of_local
-from watchkeeper.measure.accesslog.tally import Tally
+from watchkeeper.measure.accesslog.tally import Judge, Tally
 from watchkeeper.spec.model import CountsSli, LogQuery, SliDefinition
 
 TIMED = COMBINED + " $request_time"
@@ -108,7 +108,7 @@ def lines(draw: st.DrawFn) -> bytes:
 
 
 def read(block: bytes, form: Format, slis: tuple[SliDefinition, ...], fast: bool) -> Tally:
-    tally = Tally([question(sli) for sli in slis])
+    tally = Tally(Judge([question(sli) for sli in slis]))
     wishes = Wishes(needs_path(slis), thresholds(slis))
     if fast:
         read_block(block, form, wishes, tally, "log", 1)

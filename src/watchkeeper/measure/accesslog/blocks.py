@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -77,10 +78,9 @@ def _one(line: bytes, form: Format, wishes: Wishes, tally: Tally, where: str) ->
     if hit is None:
         tally.add_unparsable(where, stripped)
         return
-    tally.minutes.add(hit.minute)
     if wishes.thresholds and hit.duration is None:
         tally.untimed += 1
-    tally.add_kind(hit, {hit.minute: 1})
+    tally.add_hit(hit)
 
 
 class _Fast:
@@ -260,12 +260,16 @@ class _Fast:
         lines = np.flatnonzero(sure)
         if not len(lines):
             return
-        _, examples, kind = np.unique(kinds[lines], return_index=True, return_inverse=True)
+        numbers, examples, kind = np.unique(kinds[lines], return_index=True, return_inverse=True)
         when, minute = np.unique(minutes[lines], return_inverse=True)
         cells = len(examples) * len(when)
         table = np.bincount(kind * len(when) + minute, minlength=cells).reshape(len(examples), -1)
-        hits = [self._example(int(lines[i]), starts, ends) for i in examples.tolist()]
-        self.tally.add_table(hits, when.tolist(), table.astype(np.int64))
+        known, judge = lines[examples].tolist(), self.tally.judge
+        verdicts = [
+            judge.known(number, partial(self._example, line, starts, ends))
+            for number, line in zip(numbers.tolist(), known, strict=True)
+        ]
+        self.tally.add_table(verdicts, when.tolist(), table.astype(np.int64))
 
     def _example(self, i: int, starts: I64, ends: I64) -> Hit:
         """The plain reader's word on one line of a kind: it speaks for all of them."""

@@ -14,7 +14,7 @@ from watchkeeper.measure.accesslog.asking import Question, needs_path, question,
 from watchkeeper.measure.accesslog.blocks import Wishes, read_block
 from watchkeeper.measure.accesslog.files import Mark
 from watchkeeper.measure.accesslog.hits import Format, compile_format
-from watchkeeper.measure.accesslog.tally import Tally
+from watchkeeper.measure.accesslog.tally import Judge, Tally
 from watchkeeper.measure.model import Batch, Note
 from watchkeeper.spec.model import SliDefinition, SourceDefinition
 
@@ -27,7 +27,7 @@ LONGEST_SILENCE = 1440
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    questions: tuple[Question, ...]
+    judge: Judge
     wishes: Wishes
     problems: tuple[str, ...]
 
@@ -85,13 +85,14 @@ class AccessLogSource:
 
 def make_plan(slis: Sequence[SliDefinition]) -> _Plan:
     """The questions of these SLIs; those that cannot be asked of a log become problems."""
-    questions, problems = [], []
+    questions: list[Question] = []
+    problems: list[str] = []
     for sli in slis:
         try:
             questions.append(question(sli))
         except UserError as error:
             problems.append(str(error))
-    return _Plan(tuple(questions), Wishes(needs_path(slis), thresholds(slis)), tuple(problems))
+    return _Plan(Judge(questions), Wishes(needs_path(slis), thresholds(slis)), tuple(problems))
 
 
 class _Reading:
@@ -103,7 +104,7 @@ class _Reading:
         self.form, self.plan, self.pattern = form, plan, pattern
         self.packed = packed
         self.marks = list(marks)
-        self.tally = Tally(plan.questions)
+        self.tally = Tally(plan.judge)
         self.bytes = 0
 
     def take(self, path: Path) -> None:
@@ -181,6 +182,6 @@ def import_files(
         line = 0
         with files.open_log(path) as stream:
             for block in files.blocks_of(stream, 0, BLOCK_BYTES):
-                tally = Tally(plan.questions)
+                tally = Tally(plan.judge)
                 line += read_block(block, form, plan.wishes, tally, str(path), line + 1)
                 yield Batch(tuple(tally.counts(())), None, tuple(_notes(tally, 0.0)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,13 +14,43 @@ from watchkeeper.measure.accesslog.hits import Hit
 from watchkeeper.measure.model import Count, GroupKey
 
 _SAMPLE = 120
+_MOST_KINDS = 200_000
+
+Verdict = tuple[tuple[GroupKey, bool] | None, ...]
+"""For each question: None when the hit does not count, else its group and whether it is good."""
+
+
+@dataclass
+class Judge:
+    """Asks every question of a kind of hit once; remembers the answers from block to block."""
+
+    questions: Sequence[Question]
+    _known: dict[int, Verdict] = field(default_factory=dict)
+
+    def verdict(self, hit: Hit) -> Verdict:
+        """The answers for a hit."""
+        return tuple(
+            (asked.group(hit) if asked.labels else (), asked.good(hit))
+            if asked.counts(hit)
+            else None
+            for asked in self.questions
+        )
+
+    def known(self, kind: int, example: Callable[[], Hit]) -> Verdict:
+        """The answers for a kind of hit; ``example`` is asked for only the first time."""
+        found = self._known.get(kind)
+        if found is None:
+            if len(self._known) >= _MOST_KINDS:
+                self._known.clear()
+            found = self._known[kind] = self.verdict(example())
+        return found
 
 
 @dataclass
 class Tally:
     """Counts of one or more blocks."""
 
-    questions: Sequence[Question]
+    judge: Judge
     sums: dict[tuple[str, GroupKey], dict[Minute, list[float]]] = field(default_factory=dict)
     minutes: set[Minute] = field(default_factory=set)
     lines: int = 0
@@ -28,33 +58,32 @@ class Tally:
     first_unparsable: str = ""
     untimed: int = 0
 
-    def add_kind(self, hit: Hit, minutes: Mapping[Minute, int]) -> None:
-        """Count hits of one kind, so many in each minute; ``hit`` stands for all of them."""
-        for asked in self.questions:
-            if not asked.counts(hit):
-                continue
-            good = asked.good(hit)
-            row = self.sums.setdefault((asked.key, asked.group(hit) if asked.labels else ()), {})
-            for minute, number in minutes.items():
-                entry = row.setdefault(minute, [0.0, 0.0])
-                entry[0] += number if good else 0
-                entry[1] += number
+    def add_hit(self, hit: Hit) -> None:
+        """Count one hit."""
+        self.minutes.add(hit.minute)
+        for asked, answer in zip(self.judge.questions, self.judge.verdict(hit), strict=True):
+            if answer is not None:
+                row = self.sums.setdefault((asked.key, answer[0]), {})
+                entry = row.setdefault(hit.minute, [0.0, 0.0])
+                entry[0] += answer[1]
+                entry[1] += 1
 
     def add_table(
         self,
-        hits: Sequence[Hit],
+        verdicts: Sequence[Verdict],
         minutes: Sequence[Minute],
         table: npt.NDArray[np.int64],
     ) -> None:
         """Count a table [kinds, minutes] of how often each kind of hit came in each minute."""
         self.minutes.update(minutes)
-        for asked in self.questions:
+        for n, asked in enumerate(self.judge.questions):
             groups: dict[GroupKey, tuple[list[int], list[int]]] = {}
-            for i, hit in enumerate(hits):
-                if asked.counts(hit):
-                    rows = groups.setdefault(asked.group(hit) if asked.labels else (), ([], []))
+            for i, verdict in enumerate(verdicts):
+                answer = verdict[n]
+                if answer is not None:
+                    rows = groups.setdefault(answer[0], ([], []))
                     rows[0].append(i)
-                    if asked.good(hit):
+                    if answer[1]:
                         rows[1].append(i)
             for group, (counted, good) in groups.items():
                 self._add_sums(asked.key, group, minutes, table, counted, good)
@@ -88,7 +117,7 @@ class Tally:
         for (key, group), row in sorted(self.sums.items()):
             for minute, (good, total) in sorted(row.items()):
                 yield Count(key, minute, good, total, 1, group)
-        for asked in self.questions:
+        for asked in self.judge.questions:
             if not asked.labels:
                 there = self.sums.get((asked.key, ()), {})
                 for minute in sorted(observed.difference(there)):
