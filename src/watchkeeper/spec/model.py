@@ -89,7 +89,8 @@ class SourceDefinition:
                 duration_unit ("s"|"ms"|"us")
     probe:      interval ("30s"), timeout ("10s")
     push:       (none: the stream key is the SLI's)
-    sql:        url* (duckdb:///file or any SQLAlchemy URL), timeout ("60s")
+    sql:        url* (duckdb:///file or any SQLAlchemy URL, may be {env: NAME}), timeout ("60s"),
+                interval ("60s"), lookback ("1h")
     """
 
     name: str

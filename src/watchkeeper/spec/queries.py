@@ -208,7 +208,7 @@ SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.ACCESS_LOG: ("path", "format", "fields", "duration_unit"),
     SourceType.PROBE: ("interval", "timeout"),
     SourceType.PUSH: (),
-    SourceType.SQL: ("url", "timeout", "lookback"),
+    SourceType.SQL: ("url", "timeout", "lookback", "interval"),
 }  # fmt: skip
 REQUIRED_SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.PROMETHEUS: ("url",),
