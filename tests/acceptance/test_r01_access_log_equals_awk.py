@@ -129,3 +129,18 @@ def test_latency_of_a_log_that_a_real_nginx_writes_equals_awk(tmp_path: Path) ->
     assert availability["bad"] == awk("/HTTP/ && $9 >= 500 {n++} END {print n+0}", log) > 0
     assert latency["good"] == awk("/HTTP/ && $NF <= 0.050 {n++} END {print n+0}", log)
     assert 0 < latency["bad"] < lines
+
+
+def test_old_logs_are_imported_in_bulk(tmp_path: Path) -> None:
+    specs, db = tmp_path / "specs", str(tmp_path / "wk.db")
+    specs.mkdir()
+    text = SPECS.replace("PATH", str(LOG)).replace("FORMAT", "combined") + PAGES
+    (specs / "specs.yaml").write_text(text)
+    command = [sys.executable, "-m", "watchkeeper.faces.cli.main", "ledger", "import-log"]
+    options = ["--specs", str(specs), "--db", db]
+    subprocess.run([*command, "log", str(LOG), *options], check=True, cwd=ROOT)
+    export = [*command[:-1], "export", "pages-availability", "--db", db]
+    lines = subprocess.run(export, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert sum(json.loads(line)["total"] for line in lines.splitlines()) == 10_000
+    wrong = subprocess.run([*command, "lgo", str(LOG), *options], capture_output=True, cwd=ROOT)
+    assert wrong.returncode == 2

@@ -26,10 +26,11 @@ def binaries() -> Path:
 class Cluster:
     """A running server on a loopback port."""
 
-    def __init__(self, directory: Path, durable: bool = False) -> None:
+    def __init__(self, directory: Path, durable: bool = False, small: bool = False) -> None:
         self.directory = directory
         self.port = free_port()
         self.durable = durable
+        self.small = small
         self._names = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,9 +38,12 @@ class Cluster:
         """Make the cluster when it is new, start it, wait until it answers."""
         if not (self.directory / "data").exists():
             self._own()
-            self._run("initdb", "-D", str(self.directory / "data"), "-A", "trust", "-U", "wk", "-N")
+            make = ["-D", str(self.directory / "data"), "-A", "trust", "-U", "wk", "-N"]
+            self._run("initdb", *make, *(["--wal-segsize=1"] if self.small else []))
         options = ["-c", f"port={self.port}", "-c", "listen_addresses=127.0.0.1"]
         options += ["-c", f"unix_socket_directories={self.directory}", "-c", "max_connections=200"]
+        if self.small:
+            options += ["-c", "min_wal_size=2MB", "-c", "max_wal_size=4MB"]
         if not self.durable:
             options += ["-c", "fsync=off"]
         command = [str(binaries() / "postgres"), "-D", str(self.directory / "data"), *options]

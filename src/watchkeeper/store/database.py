@@ -205,7 +205,8 @@ def _postgresql(url: str) -> Engine:
         pool_size=8,
         max_overflow=24,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5},
+        # As with SQLite, a write that others hold up gives up and says so.
+        connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={BUSY_SECONDS:g}s"},
     )
 
     @event.listens_for(engine, "begin")
@@ -247,6 +248,11 @@ _SIGNS = (
         "disk i/o error",
         "The disk of the database fails or is full.",
         "Nothing was written. Check the disk and its free space.",
+    ),
+    (
+        "lock timeout",
+        "The database is held by another session.",
+        f"Nothing was written after {BUSY_SECONDS:g} s of waiting. End the session that holds it.",
     ),
     (
         "locked",

@@ -77,6 +77,44 @@ def import_(file: Path, db: str | None) -> None:
     click.echo(f"added {counted} minutes")
 
 
+@ledger.command("import-log")
+@click.argument("source")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@common.specs_option
+@common.db_option
+def import_log(source: str, files: tuple[Path, ...], specs_dir: Path, db: str | None) -> None:
+    """Count old access logs in FILES (plain or .gz) for the SLIs of the data source SOURCE.
+
+    All of them or none. Lines that a running server has counted already would count again: name
+    files from before it started.
+    """
+    from watchkeeper.measure.accesslog import import_files
+    from watchkeeper.slo.work import apply_specs, record_batch
+
+    specs, _ = common.load_specs(specs_dir)
+    definition = specs.sources.get(source)
+    if definition is None or str(definition.type) != "accesslog":
+        known = [n for n, s in specs.sources.items() if str(s.type) == "accesslog"]
+        raise UserError(
+            f"{source!r} is no access log source.", f"There is: {', '.join(known) or 'none'}."
+        )
+    found = {s.sli.key: s.sli for s in specs.slos.values() if s.sli and s.sli.source == source}
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"There is no file {file}.")
+    now, blocks = time.time(), 0
+    with common.open_db(db) as database, database.write() as conn:
+        apply_specs(conn, specs, now)
+        for batch in import_files(files, [found[k] for k in sorted(found)], definition):
+            record_batch(conn, specs, batch, now)
+            blocks += 1
+            for note in batch.notes:
+                click.echo(f"{note.kind}: {note.message} ({note.count})", err=True)
+            if common.out_is_terminal():
+                click.echo(f"\r\x1b[K{blocks} blocks", nl=False, err=True)
+    click.echo(f"counted {len(files)} file(s) for {len(found)} SLIs")
+
+
 def _open(file: Path) -> TextIO:
     if not file.is_file():
         raise UserError(f"There is no file {file}.")
