@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -22,7 +23,10 @@ from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.signin import signin_routes
 from watchkeeper.faces.web.app import build_web
+from watchkeeper.faces.web.serving import run
 from watchkeeper.kernel.errors import WatchkeeperError
+
+__all__ = ["build_server", "run"]
 
 
 def build_server(
@@ -42,7 +46,10 @@ def build_server(
 
     return Starlette(
         routes=_routes(services),
-        middleware=[Middleware(Guard, db=services.db, clock=services.clock, anonymous=anonymous)],
+        middleware=[
+            Middleware(Guard, db=services.db, clock=services.clock, anonymous=anonymous),
+            Middleware(GZipMiddleware, minimum_size=1500, compresslevel=5),
+        ],
         exception_handlers={WatchkeeperError: _our_error},
         lifespan=lifespan,
     )

@@ -85,11 +85,9 @@ def _run(
     read: bool,
     write: bool,
 ) -> None:
-    import uvicorn
-
     from watchkeeper.access.model import Scope
     from watchkeeper.app import build_engine, build_loop
-    from watchkeeper.faces.server import build_server
+    from watchkeeper.faces.server import build_server, run
     from watchkeeper.faces.services import Services
     from watchkeeper.kernel.clock import SystemClock
 
@@ -112,15 +110,7 @@ def _run(
             f"objectives from {specs_dir} · ledger {database.url}",
             err=True,
         )
-        uvicorn.run(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=3,
-        )
+        run(app, host, port)
 
 
 def _loopback(host: str) -> bool:

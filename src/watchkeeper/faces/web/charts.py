@@ -12,10 +12,11 @@ import numpy as np
 
 from watchkeeper.faces.web import words
 from watchkeeper.kernel import text
-from watchkeeper.slo.model import FloatArray, Series, SloDetail
+from watchkeeper.slo.model import FloatArray, Series, SloDetail, Spend
 
 MARKS = 4
-"""So many of the costliest spends are marked in the charts."""
+LEAST_MARKED = 0.01
+"""So many of the costliest spends are marked in the charts, none that took a smaller share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,15 @@ def data(detail: SloDetail) -> dict[str, Any]:
         ],
         "marks": [
             {"from": s.start * 60, "to": s.end * 60, "label": str(i)}
-            for i, s in enumerate(detail.spends[:MARKS], 1)
+            for i, s in enumerate(detail.spends, 1)
+            if marked(s, i)
         ],
     }
+
+
+def marked(spend: Spend, number: int) -> bool:
+    """Whether the charts mark this spend, the ``number``-th costliest."""
+    return number <= MARKS and spend.share >= LEAST_MARKED
 
 
 def charts(detail: SloDetail) -> Mapping[str, Chart]:
@@ -78,14 +85,15 @@ def _budget(detail: SloDetail) -> Chart:
     if not known:
         empty = Table("Budget left", ("Day", "Left", "Even spend"), ())
         return Chart("budget", "There is no evidence in this window yet.", empty)
-    _, last, even = known[-1]
+    last, even = known[-1][1], detail.status.even_spend_left
     days = text.duration((known[-1][0] - known[0][0]) * 60)
     lead = (
         f"All of the budget is left after {days}"
         if last >= 1
         else f"Over {days} the budget went from 100 % to {text.left(last)}"
     )
-    tail = "" if math.isnan(even) else f"; an even spend would leave {text.whole_percent(even)}"
+    # Over a rolling window an even spend always ends at nothing, which tells nobody anything.
+    tail = "" if even is None else f"; an even spend would leave {text.whole_percent(even)}"
     return Chart("budget", f"{lead}{tail}.", _budget_table(known))
 
 

@@ -133,7 +133,7 @@ def now_view(fleet: Fleet, specs: Specs, ask: Ask) -> NowView:
         headline=_headline(needed),
         summary=_summary(fleet, counts),
         cards=cards,
-        cards_label="Needs someone now" if needed else "Nearest to trouble",
+        cards_label="To look at first",
         bands=_bands(fleet.statuses, ask),
         bands_label=_bands_label(fleet.statuses),
         tally=[

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from watchkeeper.faces.web.events import end_streams
+
+GRACE_SECONDS = 3
+"""How long a stopping server waits for the requests that it still answers."""
 
 
 class Server(uvicorn.Server):
@@ -16,3 +21,18 @@ class Server(uvicorn.Server):
         """End the streams, then shut down as ever."""
         end_streams()
         await super().shutdown(sockets)
+
+
+def run(app: ASGIApp, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM. Quiet, but for warnings."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config).run()

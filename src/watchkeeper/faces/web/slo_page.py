@@ -274,7 +274,7 @@ def _spend(spend: Spend, number: int, percent: int) -> SpendRow:
         f"{percent} %" if percent else "< 1 %",
         f"{text.count(spend.bad)} bad",
         _wide(spend.share),
-        str(number) if number <= charts.MARKS else "",
+        str(number) if charts.marked(spend, number) else "",
         "burn" if spend.ongoing or spend.share >= 0.2 else "watch",
     )
 

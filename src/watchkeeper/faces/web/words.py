@@ -125,8 +125,10 @@ def minute_clock(minute: Minute) -> str:
 
 
 def ago(at: Seconds | None, now: Seconds) -> str:
-    """``12 s ago``, ``never``."""
-    return "never" if at is None else f"{text.duration(max(0.0, now - at))} ago"
+    """``12 s ago``, ``just now``, ``never``."""
+    if at is None:
+        return "never"
+    return "just now" if now - at < 2 else f"{text.duration(now - at)} ago"
 
 
 def fate(status: SloStatus, now: Seconds) -> str:
