@@ -47,13 +47,14 @@ def write_log(path: Path, lines: int) -> None:
     rng = random.Random(7)
     begin = 1_760_000_000
     paths = [f"/shop/item/{n}?ref={n % 7}" for n in range(400)] + [f"/blog/{n}" for n in range(200)]
+    clients = [f"{n % 223 + 1}.{n // 223 % 256}.{n % 256}.7" for n in range(20_000)]
     part = []
     with path.open("w") as out:
         for n in range(lines):
             at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(begin + n // 400))
             status = rng.choices((200, 304, 404, 503), (90, 6, 3, 1))[0]
             part.append(
-                f"{rng.randrange(1, 224)}.{rng.randrange(256)}.{n % 256}.7 - - [{at}] "
+                f"{rng.choice(clients)} - - [{at}] "
                 f'"GET {rng.choice(paths)} HTTP/1.1" {status} {rng.randrange(90_000)} '
                 f'"https://shop.example/page/{n % 90}" "{rng.choice(AGENTS)}"\n'
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -88,26 +87,25 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_keeps_what_it_accepted() ->
         db.close()
 
 
-def test_a_full_disk_of_postgresql_refuses_what_it_cannot_keep_and_keeps_what_it_accepted() -> None:
-    with small_disk(72) as directory:
-        ballast = directory / "ballast"
-        ballast.write_bytes(b"x" * (4 << 20))
-        home = directory / "pg"
-        home.mkdir()
+def test_a_full_disk_of_postgresql_refuses_what_it_cannot_keep_and_keeps_what_it_accepted(
+    postgres: Cluster,
+) -> None:
+    with small_disk(32) as directory:
         directory.chmod(0o755)
-        cluster = Cluster(home, small=True)
-        cluster.start()
+        ballast, home = directory / "ballast", directory / "pg"
+        ballast.write_bytes(b"x" * (4 << 20))
+        home.mkdir()
+        url = postgres.new_database(home)
+        db = Database.open(url)
         try:
-            db = Database.open(cluster.new_database())
             accepted = fill(db)
             assert accepted > 0
             ballast.unlink()
             record(db, accepted)
             assert minutes(db) == accepted + 1
-            db.close()
         finally:
-            cluster.stop()
-            shutil.rmtree(home, ignore_errors=True)
+            db.close()
+            postgres.drop(url)
 
 
 def test_a_postgresql_that_another_session_holds_says_so(

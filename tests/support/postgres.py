@@ -26,11 +26,10 @@ def binaries() -> Path:
 class Cluster:
     """A running server on a loopback port."""
 
-    def __init__(self, directory: Path, durable: bool = False, small: bool = False) -> None:
+    def __init__(self, directory: Path, durable: bool = False) -> None:
         self.directory = directory
         self.port = free_port()
         self.durable = durable
-        self.small = small
         self._names = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -38,12 +37,9 @@ class Cluster:
         """Make the cluster when it is new, start it, wait until it answers."""
         if not (self.directory / "data").exists():
             self._own()
-            make = ["-D", str(self.directory / "data"), "-A", "trust", "-U", "wk", "-N"]
-            self._run("initdb", *make, *(["--wal-segsize=1"] if self.small else []))
+            self._run("initdb", "-D", str(self.directory / "data"), "-A", "trust", "-U", "wk", "-N")
         options = ["-c", f"port={self.port}", "-c", "listen_addresses=127.0.0.1"]
         options += ["-c", f"unix_socket_directories={self.directory}", "-c", "max_connections=200"]
-        if self.small:
-            options += ["-c", "min_wal_size=2MB", "-c", "max_wal_size=4MB"]
         if not self.durable:
             options += ["-c", "fsync=off"]
         command = [str(binaries() / "postgres"), "-D", str(self.directory / "data"), *options]
@@ -62,12 +58,25 @@ class Cluster:
             self._process.send_signal(3)  # SIGQUIT: immediate shutdown
             self._process.wait(20)
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, directory: Path | None = None) -> str:
+        """The URL of an empty database; with its files in ``directory`` when that is given."""
         name = f"t{os.getpid()}_{next(self._names)}"
+        where = ""
         with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
-            conn.execute(f'CREATE DATABASE "{name}"'.encode())
+            if directory is not None:
+                if os.getuid() == 0:
+                    shutil.chown(directory, "postgres", "postgres")
+                where = f' TABLESPACE "{name}"'
+                conn.execute(f"CREATE TABLESPACE \"{name}\" LOCATION '{directory}'".encode())
+            conn.execute(f'CREATE DATABASE "{name}"{where}'.encode())
         return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Drop a database, and its tablespace of the same name."""
+        name = url.rpartition("/")[2]
+        with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
+            conn.execute(f'DROP DATABASE "{name}"'.encode())
+            conn.execute(f'DROP TABLESPACE IF EXISTS "{name}"'.encode())
 
     def url(self, name: str) -> str:
         """The URL of a database."""
