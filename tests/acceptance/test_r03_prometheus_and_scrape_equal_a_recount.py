@@ -126,6 +126,8 @@ def recount_scrapes(log: Path, scraper: str) -> int:
 
 
 def _check(ledger: Ledger, truth: Recount) -> None:
+    # What no sample shows is at most what comes between two samples, once for each process.
+    assert max(truth.lost) <= 1.5 * max(truth.between)
     assert ledger.total["bad"] == len(truth.visible)
     assert ledger.total["bad"] - ledger.good["bad"] == truth.count("5")
     assert ledger.total["latency"] == len(truth.visible)

@@ -72,6 +72,8 @@ class Recount:
     visible: list[tuple[str, float]] = field(default_factory=list)
     unseen: list[tuple[str, float]] = field(default_factory=list)
     starts: int = 0
+    between: list[int] = field(default_factory=list)  # requests from one sample to the next
+    lost: list[int] = field(default_factory=list)  # requests after a process's last sample
 
     def count(self, code: str = "", at_most: float = 9e9) -> int:
         """Visible requests whose status starts with ``code`` and which took at most so long."""
@@ -87,13 +89,16 @@ def recount(log: Path, scraper: str) -> Recount:
         if word == "start":
             result.starts += 1
             result.unseen += waiting
+            result.lost.append(len(waiting))
             waiting = []
         elif word == "request":
             waiting.append((rest[0], float(rest[1])))
         elif rest[0].lower().startswith(scraper):
             result.visible += waiting
+            result.between.append(len(waiting))
             waiting = []
     result.unseen += waiting
+    result.lost.append(len(waiting))
     return result
 
 
