@@ -93,14 +93,18 @@ def test_every_page_is_accessible_and_fits_its_width(
     assert {path: said for path, said in found.items() if said} == {}
 
 
-def test_at_phone_width_no_table_is_cut_off(browser: Browser, url: str) -> None:
-    with page_in(browser, 390, 844) as page:
-        for path in PATHS:
+@pytest.mark.parametrize("width", [320, 390, 600, 768, 1024, 1200, 1440])
+def test_no_table_is_cut_off_at_any_width(browser: Browser, url: str, width: int) -> None:
+    with page_in(browser, width, 844) as page:
+        for path in ("/", "/slo/checkout-availability", "/services", "/sources"):
             page.goto(url + path)
             cut = page.evaluate(
-                """() => [...document.querySelectorAll("table, td, .card")]
-                    .filter(e => e.checkVisibility() && !e.closest(".scroll"))
-                    .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)
+                """() => [...document.querySelectorAll("main :is(table, td, svg, div, a, span)")]
+                    .filter(e => e.checkVisibility() && !e.closest(".scroll, .hide, caption"))
+                    .filter(e => {
+                        const holder = e.closest(".card")?.getBoundingClientRect().right;
+                        return e.getBoundingClientRect().right > (holder ?? innerWidth) + 0.5;
+                    })
                     .map(e => e.outerHTML.slice(0, 80))"""
             )
             assert cut == [], path
@@ -254,6 +258,23 @@ def test_a_change_is_seen_without_reloading_and_disturbs_nothing(
         expect(page.locator("#list")).to_contain_text("7 %")
         assert page.evaluate("document.activeElement.id") == "q"
         assert page.evaluate("window.still") is True
+
+
+def test_trouble_and_a_broken_change_are_said_on_pages_that_are_open(
+    browser: Browser, url: str, services: FakeServices
+) -> None:
+    with page_in(browser) as page:
+        page.goto(url + "/sources")
+        live(page)
+        expect(page.locator("#notices .note")).to_have_count(0)
+        services.problems, services.hindrance = (BROKEN,), "The disk is full."
+        services.post(burning(services, "checkout-latency"))
+        expect(page.locator("#notices")).to_contain_text("The disk is full.")
+        expect(page.locator("#notices")).to_contain_text("slos/shop.yaml:7:3")
+        expect(page.locator("#needed")).to_contain_text("7")
+        services.problems, services.hindrance = (), ""
+        services.post()
+        expect(page.locator("#notices .note")).to_have_count(0)
 
 
 def test_a_change_keeps_the_filter_and_the_page(

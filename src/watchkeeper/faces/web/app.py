@@ -42,6 +42,7 @@ def build_web(services: WebServices) -> Sequence[BaseRoute]:
         Route("/favicon.ico", handlers.favicon),
         Route("/events", events),
         Route("/", page(handlers.home)),
+        Route("/parts/notices", page(handlers.notices_part)),
         Route("/parts/now", page(handlers.now_part)),
         Route("/parts/list", page(handlers.list_part)),
         Route("/parts/services", page(handlers.services_part)),

@@ -17,7 +17,7 @@ from watchkeeper.faces.guard import same_origin
 from watchkeeper.faces.web import export, overview, services_page, slo_page, sources_page, words
 from watchkeeper.faces.web.ask import Ask, chosen
 from watchkeeper.faces.web.contract import WebServices
-from watchkeeper.faces.web.render import Pages, may_write
+from watchkeeper.faces.web.render import Pages, frame, may_write
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
 from watchkeeper.slo.subjects import base_name
 
@@ -89,6 +89,11 @@ class Handlers:
                 "Content-Disposition": f'attachment; filename="slos.{"csv" if as_csv else "json"}"'
             },
         )
+
+    def notices_part(self, request: Request) -> Response:
+        """What stands over every page, and the number beside the navigation, again."""
+        around = frame(request, self.services, "")
+        return self.pages.part("_notices.html", frame=around, part=True)
 
     # -- one SLO
     def slo(self, request: Request) -> Response:
