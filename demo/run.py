@@ -173,7 +173,8 @@ class Demo:
     def serve(self) -> list[str]:
         """The command that runs Watchkeeper on this run's specs and database."""
         command = [str(Path(sys.executable).with_name("watchkeeper")), "serve"]
-        command += ["--specs", str(self.state / "specs")]
+        # Relative, as one would type it: the pages show where a definition stands.
+        command += ["--specs", os.path.relpath(self.state / "specs")]
         command += ["--db", str(self.state / "watchkeeper.db")]
         command += ["--host", "127.0.0.1", "--port", str(self.ports.web)]
         # Nobody signs in to a demo; it is on a loopback address.
