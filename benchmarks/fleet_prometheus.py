@@ -113,11 +113,11 @@ def _record(name: str, expr: str, labels: Mapping[str, str]) -> dict[str, Any]:
 
 def _alerts(name: str, by: str) -> list[dict[str, Any]]:
     def both(pairs: tuple[tuple[str, str, float], ...]) -> str:
-        return " or ".join(
-            f"(max(slo:sli_error:ratio_rate{short}{by} > ({factor} * 0.001)) without (sloth_window)"
-            f" and max(slo:sli_error:ratio_rate{long}{by} > ({factor} * 0.001)) without (sloth_window))"
-            for short, long, factor in pairs
-        )
+        def over(window: str, factor: float) -> str:
+            rate = f"slo:sli_error:ratio_rate{window}{by}"
+            return f"max({rate} > ({factor} * 0.001)) without (sloth_window)"
+
+        return " or ".join(f"({over(s, f)} and {over(w, f)})" for s, w, f in pairs)
 
     page, ticket = (("5m", "1h", 14.4), ("30m", "6h", 6)), (("2h", "1d", 3), ("6h", "3d", 1))
     return [
