@@ -66,6 +66,8 @@ class RawObjective:
     target: Decimal | None
     slice_target: Decimal | None
     slice_window: Duration | None
+    indicator: RawIndicator | None = None
+    indicator_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def read_slo(reader: Reader, read: Read) -> None:
         spec.text("indicatorRef"),
         read_window(spec),
         method,
-        tuple(_objective(o, method) for o in spec.children("objectives", required=True)),
+        tuple(_objective(o, method, name) for o in spec.children("objectives", required=True)),
         _policies(spec, name, read),
     )
     if spec.has("objectives") and not spec.data["objectives"]:
@@ -194,7 +196,9 @@ def read_slo(reader: Reader, read: Read) -> None:
 def _inline(spec: Reader, slo: str) -> RawIndicator | None:
     indicator = spec.child("indicator")
     if indicator is None:
-        if not spec.has("indicatorRef") and "indicator" not in spec.data:
+        own = [o for o in spec.data.get("objectives") or [] if isinstance(o, dict)]
+        each = bool(own) and all("indicator" in o or "indicatorRef" in o for o in own)
+        if not spec.has("indicatorRef") and "indicator" not in spec.data and not each:
             spec.fault(
                 "missing",
                 "no indicator",
@@ -289,20 +293,19 @@ def _calendar(window: Reader, calendar: Reader | None, duration: Duration) -> Wi
     return CalendarWindow(duration, start, zone) if start and zone else None
 
 
-def _objective(reader: Reader, method: str) -> RawObjective:
+def _objective(reader: Reader, method: str, slo: str) -> RawObjective:
     reader.only(
         "displayName", "op", "value", "target", "targetPercent", "timeSliceTarget",
         "timeSliceWindow", "indicator", "indicatorRef", "compositeWeight",
     )  # fmt: skip
-    for key in ("indicator", "indicatorRef", "compositeWeight"):
-        if reader.has(key):
-            reader.fault(
-                "composite-objective",
-                f"'{key}' in an objective is not read",
-                "one indicator per SLO",
-                "write a CompositeSLO over several SLOs",
-                key=key,
-            )
+    if reader.has("compositeWeight"):
+        reader.warn(
+            "composite-weight",
+            "'compositeWeight' is kept, but the objectives are not combined",
+            "each objective is judged by itself",
+            "write a CompositeSLO over them",
+            key="compositeWeight",
+        )
     if reader.has("targetPercent"):
         target = reader.share("targetPercent", percent=True)
     else:
@@ -320,7 +323,7 @@ def _objective(reader: Reader, method: str) -> RawObjective:
             key="target" if reader.has("target") else "targetPercent",
         )
     sliced = method != "Occurrences"
-    window = reader.duration("timeSliceWindow", required=sliced)
+    window = reader.duration("timeSliceWindow", required=sliced, bare="m")
     if window is not None:
         _check_slice(reader, window)
     slice_target = reader.share("timeSliceTarget", required=method == "Timeslices")
@@ -339,6 +342,8 @@ def _objective(reader: Reader, method: str) -> RawObjective:
         target,
         slice_target,
         window,
+        _inline(reader, slo) if reader.has("indicator") else None,
+        reader.text("indicatorRef"),
     )
 
 

@@ -170,11 +170,13 @@ class Reader:
             return None
         return number
 
-    def duration(self, key: str, required: bool = False) -> Duration | None:
-        """A duration such as 5m, 28d, 1M."""
+    def duration(self, key: str, required: bool = False, bare: str = "") -> Duration | None:
+        """A duration such as 5m, 28d, 1M; with ``bare``, the unit of a number without one."""
         text = self.text(key, required)
         if not text:
             return None
+        if bare and text.isdigit():
+            text += bare
         try:
             return parse_duration(text)
         except ValueError as error:

@@ -32,6 +32,7 @@ from watchkeeper.spec.openslo import (
     policy_of,
     read_indicator,
 )
+from watchkeeper.spec.reader import Reader
 
 
 def resolve(read: Read, own: Native) -> Specs:
@@ -93,20 +94,24 @@ def _no_service(raw: RawSlo, services: dict[str, ServiceDefinition]) -> None:
 
 
 def _slos(raw: RawSlo, read: Read, sources: dict[str, SourceDefinition]) -> list[SloDefinition]:
-    indicator = raw.indicator
-    if raw.indicator_ref:
-        indicator = read.indicators.get(raw.indicator_ref)
-        if indicator is None:
-            dangling(raw.spec, "indicatorRef", "SLI", raw.indicator_ref, read.indicators)
-    if indicator is None or raw.window is None:
-        return []
-    names = _names(raw)
+    shared = _followed(raw.spec, raw.indicator, raw.indicator_ref, read)
     made = []
-    for name, objective in zip(names, raw.objectives, strict=True):
-        definition = _slo(raw, name, objective, indicator, sources)
-        if definition is not None:
+    for name, objective in zip(_names(raw), raw.objectives, strict=True):
+        own = _followed(objective.reader, objective.indicator, objective.indicator_ref, read)
+        indicator = own or shared
+        definition = indicator and _slo(raw, name, objective, indicator, sources)
+        if definition:
             made.append(definition)
     return made
+
+
+def _followed(
+    reader: Reader, inline: RawIndicator | None, ref: str, read: Read
+) -> RawIndicator | None:
+    """The indicator that is written here or referred to."""
+    if ref and ref not in read.indicators:
+        dangling(reader, "indicatorRef", "SLI", ref, read.indicators)
+    return read.indicators.get(ref) if ref else inline
 
 
 def _names(raw: RawSlo) -> list[str]:
@@ -143,7 +148,7 @@ def _slo(
         objective.target,
         raw.window,
         raw.reader.place(),
-        sli=SliDefinition(_key(raw, name, measurement), source, measurement, group_by),
+        sli=SliDefinition(_key(raw, name, objective, measurement), source, measurement, group_by),
         method=method_of(raw, objective),
         description=raw.description,
         journey=annotations.get(JOURNEY) or None,
@@ -154,10 +159,12 @@ def _slo(
     )
 
 
-def _key(raw: RawSlo, name: str, measurement: Measurement) -> str:
+def _key(raw: RawSlo, name: str, objective: RawObjective, measurement: Measurement) -> str:
     """What names the SLI's row: shared by all objectives that count the same events."""
     if isinstance(measurement, ThresholdSli):
         return name
+    if objective.indicator_ref or objective.indicator:
+        return f"sli:{objective.indicator_ref}" if objective.indicator_ref else name
     return f"sli:{raw.indicator_ref}" if raw.indicator_ref else raw.name
 
 
