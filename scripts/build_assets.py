@@ -26,17 +26,19 @@ STAMP = VENDOR / "versions.json"
 TEST_ONLY = MODULES / "axe-core" / "axe.min.js"
 
 FILES = {
-    "htmx.min.js": "htmx.org/dist/htmx.min.js",
-    "hx-sse.min.js": "htmx.org/dist/ext/hx-sse.min.js",
-    "uPlot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
-    "uPlot.min.css": "uplot/dist/uPlot.min.css",
-    "inter-latin.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
-    "inter-latin-ext.woff2": "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
-    "LICENSE-htmx": "htmx.org/LICENSE",
-    "LICENSE-uPlot": "uplot/LICENSE",
-    "LICENSE-Inter": "@fontsource-variable/inter/LICENSE",
+    # One file: htmx reads the page as soon as it may, and must know the extension by then.
+    "htmx-sse.min.js": ("htmx.org/dist/htmx.min.js", "htmx.org/dist/ext/hx-sse.min.js"),
+    "uPlot.iife.min.js": ("uplot/dist/uPlot.iife.min.js",),
+    "uPlot.min.css": ("uplot/dist/uPlot.min.css",),
+    "inter-latin.woff2": ("@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",),
+    "inter-latin-ext.woff2": (
+        "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2",
+    ),
+    "LICENSE-htmx": ("htmx.org/LICENSE",),
+    "LICENSE-uPlot": ("uplot/LICENSE",),
+    "LICENSE-Inter": ("@fontsource-variable/inter/LICENSE",),
 }
-"""File in static/vendor → where it stands in node_modules."""
+"""File in static/vendor → the files in node_modules that make it, one after the other."""
 
 
 def main(argv: list[str]) -> int:
@@ -118,23 +120,25 @@ def install(command: list[str]) -> None:
 
 def copy(pins: dict[str, dict[str, str]]) -> None:
     """Put the files in place; the stamp goes last, so that a half-made copy is made again."""
-    missing = [place for place in FILES.values() if not (MODULES / place).is_file()]
+    places = [place for parts in FILES.values() for place in parts]
+    missing = [place for place in places if not (MODULES / place).is_file()]
     if missing:
         raise BuildError(
             f"the packages do not hold {', '.join(missing)}; adapt FILES to the new version"
         )
     VENDOR.mkdir(parents=True, exist_ok=True)
-    STAMP.unlink(missing_ok=True)
-    for name, place in FILES.items():
-        # The readable sources are not shipped, so a pointer to their maps would be a dead link.
-        content = (MODULES / place).read_bytes()
-        (VENDOR / name).write_bytes(b"\n".join(_without_map(content)))
+    for old in VENDOR.iterdir():
+        old.unlink()
+    for name, parts in FILES.items():
+        content = [_without_map((MODULES / place).read_bytes()) for place in parts]
+        (VENDOR / name).write_bytes(b"\n".join(content))
     STAMP.write_text(json.dumps(pins, indent=1))
 
 
-def _without_map(content: bytes) -> list[bytes]:
+def _without_map(content: bytes) -> bytes:
+    """The readable sources are not shipped, so a pointer to their maps would be a dead link."""
     mark = b"//# sourceMappingURL="
-    return [line for line in content.split(b"\n") if not line.startswith(mark)]
+    return b"\n".join(line for line in content.split(b"\n") if not line.startswith(mark))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support import fleet
 from tests.support.browser import chromium, findings, page_in, serving, web_app
@@ -241,6 +241,20 @@ def test_everything_but_charts_works_without_javascript(browser: Browser, url: s
 
 
 # ---------------------------------------------------------------- live
+
+
+def test_a_page_whose_scripts_come_slowly_is_live_nevertheless(browser: Browser, url: str) -> None:
+    with page_in(browser) as page:
+        slow = {"app.js": 600, "htmx-sse.min.js": 300}
+
+        def late(route: Route) -> None:
+            name = route.request.url.split("?")[0].rsplit("/", 1)[-1]
+            page.wait_for_timeout(slow.get(name, 0))
+            route.continue_()
+
+        page.route("**/static/**/*.js*", late)
+        page.goto(url)
+        live(page)
 
 
 def test_a_change_is_seen_without_reloading_and_disturbs_nothing(

@@ -29,7 +29,7 @@ def test_everything_that_a_template_or_a_style_loads_is_there() -> None:
     asked = set(re.findall(r"static\('([^']+)'\)", written))
     asked |= set(re.findall(r'"/static/([^"?]+)"', written))
     asked |= set(re.findall(r"url\(([^)]+)\)", (WEB / "static/app.css").read_text()))
-    assert {"app.css", "app.js", "charts.js", "vendor/htmx.min.js"} <= asked
+    assert {"app.css", "app.js", "charts.js", "vendor/htmx-sse.min.js"} <= asked
     missing = {name for name in asked if not (WEB / "static" / name).is_file()}
     assert not missing, f"run scripts/build_assets.py: {missing}"
 

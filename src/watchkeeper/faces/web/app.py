@@ -22,7 +22,7 @@ __all__ = ["WebServices", "build_web"]
 
 def build_web(services: WebServices) -> Sequence[BaseRoute]:
     """All routes of the pages. The last one answers every other address with a 404 page."""
-    if not (STATIC / "vendor" / "htmx.min.js").is_file():
+    if not (STATIC / "vendor" / "htmx-sse.min.js").is_file():
         log.warning(
             "the front-end assets are missing, so pages neither draw charts nor refresh; "
             "run scripts/build_assets.py (or make setup)"
