@@ -85,9 +85,8 @@ class House:
         self.engine = self.make()
 
     def make(self) -> Engine:
-        return Engine(
-            self.db, [self.directory], Collector(lambda d, m: self.script), self.board, patience=0.3
-        )
+        collector = Collector(lambda d, m: self.script)
+        return Engine(self.db, [self.directory], collector, self.board, patience=20)
 
     def write(self, target: str) -> None:
         self.directory.mkdir(exist_ok=True)
@@ -158,8 +157,10 @@ def test_two_replicas_that_read_the_same_events_record_them_once(house: House) -
 def test_a_slow_source_holds_up_no_tick_and_is_recorded_when_it_answers(house: House) -> None:
     started(house, batch((1, 9, 10)))
     house.script.gate = threading.Event()
+    house.engine.patience = 0.1
     house.engine.tick(NOW)
     assert house.events == [0, 0]
+    house.engine.patience = 20
     house.script.gate.set()
     house.engine.tick(NOW + 10)
     assert house.events == [9, 10]

@@ -48,12 +48,12 @@ def parse_duration(text: str) -> Duration:
     parts = _PART.findall(text)
     if not parts or "".join(n + u for n, u in parts) != text:
         raise ValueError(
-            f"{text!r} is not a duration; write a number and a unit, e.g. 5m, 1h, 28d, 4w, 1M"
+            f"{text!r} is not a duration; expected a number and a unit, e.g. 5m, 1h, 28d, 4w, 1M"
         )
     months = sum(int(n) * _CALENDAR_MONTHS[u] for n, u in parts if u in _CALENDAR_MONTHS)
     if months and len(parts) > 1:
         raise ValueError(
-            f"{text!r} mixes calendar units (M, Q, Y) with others; use one or the other"
+            f"{text!r} mixes calendar units (M, Q, Y) with others; expected one or the other"
         )
     seconds = sum(
         int(n) / 1000 if u == "ms" else float(int(n) * _UNIT_SECONDS[u])
@@ -61,5 +61,5 @@ def parse_duration(text: str) -> Duration:
         if u not in _CALENDAR_MONTHS
     )
     if not months and seconds <= 0:
-        raise ValueError(f"{text!r} is no time at all; a duration must be longer than zero")
+        raise ValueError(f"{text!r} is no time at all; expected a duration longer than zero")
     return Duration(text, seconds, months)

@@ -13,6 +13,18 @@ from watchkeeper.spec.model import Finding, Place, Severity
 Path = tuple[str | int, ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
+MOST_VALUES = 1_000_000
+"""Aliases of aliases can unfold into more than fits in memory; no honest file has as many values."""
+
+
+class _UnusableError(Exception):
+    """YAML that is right, but that no definition can be read from."""
+
+    def __init__(self, node: yaml.Node, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.node = node
+        self.message = message
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,11 @@ def read_documents(text: str, file: str) -> tuple[list[Document], list[Finding]]
             data = builder.build(cast("yaml.Node", loader.get_node()), ())
             if data is not None:
                 documents.append(Document(data, file, builder.places, builder.keys))
+    except _UnusableError as error:
+        place = _place(error.node, file)
+        findings.append(Finding(place, Severity.ERROR, "yaml", error.message, fix=error.fix))
     except yaml.MarkedYAMLError as error:
-        findings.append(_syntax(error, file))
+        findings.append(_syntax(error, file, text))
     except yaml.YAMLError as error:
         findings.append(Finding(Place(file), Severity.ERROR, "yaml", str(error).splitlines()[0]))
     except (ValueError, RecursionError) as error:
@@ -76,13 +91,27 @@ def read_documents(text: str, file: str) -> tuple[list[Document], list[Finding]]
     return documents, findings
 
 
-def _syntax(error: yaml.MarkedYAMLError, file: str) -> Finding:
+def _syntax(error: yaml.MarkedYAMLError, file: str, text: str) -> Finding:
     mark = error.problem_mark or error.context_mark
     place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-    problem = (error.problem or error.context or "not YAML").strip()
-    tab = "\\t" in problem or "'\t'" in problem
-    fix = "indent with spaces, YAML forbids tabs" if tab else ""
+    problem = (error.problem or error.context or "it cannot be read").strip()
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return Finding(
+            place, Severity.ERROR, "yaml", "a tab indents this line", "spaces",
+            "YAML forbids tabs in indentation; use spaces",
+        )  # fmt: skip
+    fix = ""
+    if "mapping values are not allowed" in problem:
+        fix = "put a text that holds ': ' in quotes, or check the indentation"
+    elif "expected ',' or" in problem:
+        fix = "close the bracket or brace"
     return Finding(place, Severity.ERROR, "yaml", f"not YAML: {problem}", fix=fix)
+
+
+def _place(node: yaml.Node, file: str) -> Place:
+    return Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 class _Builder:
@@ -95,12 +124,16 @@ class _Builder:
         self.places: dict[Path, Place] = {}
         self.keys: dict[Path, Place] = {}
         self._open: set[int] = set()
+        self._values = 0
 
     def build(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 - whatever YAML holds
         """The node as plain data."""
-        self.places[path] = self._place(node)
+        self.places[path] = _place(node, self.file)
+        self._values += 1
         if id(node) in self._open:
-            raise ValueError("an alias that holds itself")
+            raise _UnusableError(node, "an alias that holds itself", "write the value out")
+        if self._values > MOST_VALUES:
+            raise _UnusableError(node, f"more than {MOST_VALUES} values", "write fewer aliases")
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):
@@ -123,7 +156,7 @@ class _Builder:
             if key in data:
                 self._duplicate(key_node, key, self.keys[at])
                 continue
-            self.keys[at] = self._place(key_node)
+            self.keys[at] = _place(key_node, self.file)
             data[key] = self.build(value_node, at)
         return {**merged, **data}
 
@@ -137,7 +170,7 @@ class _Builder:
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise ValueError(f"a key that is not a plain word (line {node.start_mark.line + 1})")
+            raise _UnusableError(node, "a key that is not a word", "write a plain word as the key")
         return str(node.value)
 
     def _scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401
@@ -149,14 +182,11 @@ class _Builder:
     def _duplicate(self, node: yaml.Node, key: str, first: Place) -> None:
         self.findings.append(
             Finding(
-                self._place(node),
+                _place(node, self.file),
                 Severity.ERROR,
                 "duplicate-key",
                 f"the key '{key}' is given twice",
-                f"the first stands at {first.line}:{first.column}",
-                "keep one of them",
+                "each key once",
+                f"keep one of them; the first stands at {first.line}:{first.column}",
             )
         )
-
-    def _place(self, node: yaml.Node) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -103,7 +103,7 @@ def _burn_thresholds(specs: Specs, read: Read) -> None:
                         Severity.WARNING,
                         "never-fires",
                         f"'{slo.name}' can never burn at a rate of {condition.threshold}",
-                        f"at most {_short(most)}: every event bad, target {slo.target}",
+                        f"at most {_short(most)} (every event bad, target {slo.target})",
                         "lower the threshold, or alert on the budget instead",
                     )
                 )

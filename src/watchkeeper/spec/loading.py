@@ -182,8 +182,8 @@ def _duplicate(document: Document, first: Document) -> Finding:
         Severity.ERROR,
         "duplicate",
         f"{document.kind} '{document.name}' is defined twice",
-        f"the first stands at {first.place(('metadata', 'name'))}",
-        "give one of them another name",
+        "a name of its own",
+        f"rename one of them; the first stands at {first.place(('metadata', 'name'))}",
     )
 
 

@@ -38,7 +38,7 @@ class Severity(StrEnum):
 class Finding:
     """One problem found in the specs: where, what, what was expected, how to fix.
 
-    ``str()`` gives ``file:line:col: error: what; expected; how to fix [code]``.
+    ``str()`` gives ``file:line:col: error: what; expected …; how to fix [code]``.
     """
 
     place: Place
@@ -49,8 +49,9 @@ class Finding:
     fix: str = ""
 
     def __str__(self) -> str:
-        tail = "".join(f"; {part}" for part in (self.expected, self.fix) if part)
-        return f"{self.place}: {self.severity}: {self.message}{tail} [{self.code}]"
+        expected = f"; expected {self.expected}" if self.expected else ""
+        fix = f"; {self.fix}" if self.fix else ""
+        return f"{self.place}: {self.severity}: {self.message}{expected}{fix} [{self.code}]"
 
 
 class Aspect(StrEnum):
@@ -87,7 +88,7 @@ class SourceDefinition:
     accesslog:  path* (glob), format ("combined"|"common"|"json"|"nginx" or an nginx log_format
                 string), fields{time,status,duration,method,path,host} for json,
                 duration_unit ("s"|"ms"|"us")
-    probe:      interval ("30s"), timeout ("10s")
+    probe:      interval ("30s"), timeout ("10s"), ca_file, insecure_skip_verify
     push:       (none: the stream key is the SLI's)
     sql:        url* (duckdb:///file or any SQLAlchemy URL, may be {env: NAME}), timeout ("60s"),
                 interval ("60s"), lookback ("1h")

@@ -276,7 +276,7 @@ def _calendar(window: Reader, calendar: Reader | None, duration: Duration) -> Wi
         window.warn(
             "minutes-for-months",
             f"a calendar window of {duration} is read as {count}M",
-            "m is a minute and M a month",
+            "M for a month; m is a minute",
             f"write {count}M",
             key="duration",
         )
@@ -302,7 +302,7 @@ def _objective(reader: Reader, method: str, slo: str) -> RawObjective:
         reader.warn(
             "composite-weight",
             "'compositeWeight' is kept, but the objectives are not combined",
-            "each objective is judged by itself",
+            "objectives that are judged one by one",
             "write a CompositeSLO over them",
             key="compositeWeight",
         )
@@ -566,8 +566,8 @@ def _only_one(
     metric.warn(
         "no-source",
         f"no DataSource of type {kind} is defined",
-        "one that says where it is",
-        f"add a DataSource of type {kind}; until then there is no data",
+        "a DataSource that says where it is",
+        f"add one of type {kind}; until then there is no data",
         key="type",
     )
     return str(kind), kind
@@ -582,11 +582,11 @@ def dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None
     from watchkeeper.spec.reader import nearest
 
     near = nearest(name, known)
-    listed = ", ".join(sorted(known)[:8]) or "none is defined"
+    listed = ", ".join(sorted(known)[:8])
     reader.fault(
         "dangling",
         f"there is no {kind} '{name}'",
-        f"one of: {listed}",
+        f"one of: {listed}" if listed else f"a {kind} that is defined",
         f"did you mean '{near}'?" if near else f"define it, or mend '{key}'",
         key=key,
     )

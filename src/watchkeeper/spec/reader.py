@@ -13,7 +13,7 @@ from watchkeeper.kernel.duration import Duration, parse_duration
 from watchkeeper.spec.document import Document, Path
 from watchkeeper.spec.model import Finding, Place, Severity
 
-_TYPES = {dict: "a mapping", list: "a list", str: "text", bool: "true or false"}
+_TYPES = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false"}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -67,7 +67,7 @@ class Reader:
                     Severity.ERROR,
                     "unknown-key",
                     f"unknown key '{key}'",
-                    f"known here: {', '.join(known)}",
+                    f"one of {', '.join(known)}",
                     f"did you mean '{near}'?" if near else "remove it",
                 )
             )
@@ -77,30 +77,35 @@ class Reader:
         """True when the key is there with a value."""
         return self.data.get(key) is not None
 
-    def value(self, key: str, kind: type, required: bool = False) -> Any:  # noqa: ANN401
+    def lacks(self, key: str, expected: str) -> None:
+        """Note that a key is missing, or has no value."""
+        if key in self.data:
+            self.fault("missing", f"'{key}' is empty", expected, "give a value", key=key)
+        else:
+            self.fault("missing", f"'{key}' is missing", expected, f"add '{key}:'")
+
+    def value(
+        self, key: str, kind: type, required: bool = False, expected: str = ""
+    ) -> Any:  # noqa: ANN401
         """The value when it has the right type, else None (and a finding)."""
         found = self.data.get(key)
+        expected = expected or _TYPES[kind]
         if found is None:
             if required:
-                self.fault("missing", f"'{key}' is missing", f"{_TYPES[kind]}", f"add '{key}:'")
+                self.lacks(key, expected)
             return None
         if kind is str and isinstance(found, int | float) and not isinstance(found, bool):
             return str(found)
         if not isinstance(found, kind):
-            self.fault(
-                "wrong-type",
-                f"'{key}' is {_shown(found)}",
-                f"{_TYPES[kind]}",
-                key=key,
-            )
+            self.fault("wrong-type", f"'{key}' is {_shown(found)}", expected, key=key)
             return None
         return found
 
-    def text(self, key: str, required: bool = False) -> str:
+    def text(self, key: str, required: bool = False, expected: str = "") -> str:
         """A text; '' when absent."""
-        found: str | None = self.value(key, str, required)
+        found: str | None = self.value(key, str, required, expected)
         if found is not None and required and not found.strip():
-            self.fault("missing", f"'{key}' is empty", "text", key=key)
+            self.lacks(key, expected or _TYPES[str])
         return found or ""
 
     def flag(self, key: str, default: bool = False) -> bool:
@@ -142,7 +147,7 @@ class Reader:
             return ()
         items = found if isinstance(found, list) else [found]
         if any(isinstance(i, dict | list | bool) or i is None for i in items):
-            self.fault("wrong-type", f"'{key}' is {_shown(found)}", "a list of texts", key=key)
+            self.fault("wrong-type", f"'{key}' is {_shown(found)}", "a list of words", key=key)
             return ()
         return tuple(str(i) for i in items)
 
@@ -151,28 +156,23 @@ class Reader:
         found: dict[str, Any] = self.value(key, dict) or {}
         return {k: v if isinstance(v, str) else _plain(v) for k, v in found.items()}
 
-    def number(self, key: str, required: bool = False) -> Decimal | None:
+    def number(
+        self, key: str, required: bool = False, expected: str = "a number"
+    ) -> Decimal | None:
         """A number, as it was written."""
         found = self.data.get(key)
         if found is None:
             if required:
-                self.fault("missing", f"'{key}' is missing", "a number", f"add '{key}:'")
+                self.lacks(key, expected)
             return None
-        try:
-            if isinstance(found, bool) or not isinstance(found, int | float | str):
-                raise InvalidOperation
-            number = Decimal(str(found).strip())
-        except InvalidOperation:
-            self.fault("wrong-type", f"'{key}' is {_shown(found)}", "a number", key=key)
-            return None
-        if not math.isfinite(number):
-            self.fault("wrong-type", f"'{key}' is not finite", "a number", key=key)
-            return None
+        number = _decimal(found)
+        if number is None:
+            self.fault("wrong-type", f"'{key}' is {_shown(found)}", expected, key=key)
         return number
 
     def duration(self, key: str, required: bool = False, bare: str = "") -> Duration | None:
         """A duration such as 5m, 28d, 1M; with ``bare``, the unit of a number without one."""
-        text = self.text(key, required)
+        text = self.text(key, required, "a duration, e.g. 5m, 1h, 28d")
         if not text:
             return None
         if bare and text.isdigit():
@@ -181,45 +181,63 @@ class Reader:
             return parse_duration(text)
         except ValueError as error:
             what, _, expected = str(error).partition("; ")
-            fix = _mended(text)
-            self.fault("bad-duration", what, expected, fix, key=key)
+            self.fault("bad-duration", what, expected, _mended(text), key=key)
             return None
 
     def share(self, key: str, required: bool = False, percent: bool = False) -> Decimal | None:
-        """A share of 0 to 1: ``0.999`` or ``99.9%``; with ``percent``, ``99.9`` means 99.9 %."""
-        found = self.data.get(key)
-        if isinstance(found, str) and found.strip().endswith("%"):
-            try:
-                number = Decimal(found.strip()[:-1].strip()) / 100
-            except InvalidOperation:
+        """A share above 0 and up to 1: ``0.999`` or ``99.9%``; with ``percent``, ``99.9`` is 99.9 %.
+
+        ``99.9`` for a share is refused rather than guessed at, and the fix says how to write it.
+        """
+        written = self.data.get(key)
+        signed = isinstance(written, str) and written.strip().endswith("%")
+        if signed:
+            number = _decimal(str(written).strip()[:-1].strip())
+            if number is None:
                 self.fault(
-                    "wrong-type", f"'{key}' is {_shown(found)}", "a share, e.g. 99.9%", key=key
+                    "wrong-type", f"'{key}' is {_shown(written)}", "a share, e.g. 99.9%", key=key
                 )
-                return None
         else:
-            plain = self.number(key, required)
-            if plain is None:
-                return None
-            number = plain / 100 if percent else plain
+            expected = "a percentage, e.g. 99.9" if percent else "a share, e.g. 99.9% or 0.999"
+            number = self.number(key, required, expected)
+        if number is None:
+            return None
+        if signed or percent:
+            return self._checked_percent(key, number, signed)
         return self._checked_share(key, number)
 
-    def _checked_share(self, key: str, number: Decimal) -> Decimal | None:
+    def _checked_percent(self, key: str, number: Decimal, signed: bool) -> Decimal | None:
         written = self.data[key]
-        if 1 < number <= 100:
+        if not 0 < number <= 100:
+            self.fault("target-range", f"'{key}' is {written}", "above 0 and up to 100 %", key=key)
+            return None
+        if not signed and number < 1:
+            self.warn(
+                "percent-below-one",
+                f"'{key}' is {written}, less than one percent",
+                "a percentage, e.g. 99.9",
+                f"write {_trimmed(number * 100)} if that was meant",
+                key=key,
+            )
+        return number / 100
+
+    def _checked_share(self, key: str, number: Decimal) -> Decimal | None:
+        if 0 < number <= 1:
+            return number
+        written = self.data[key]
+        if 1 < number <= 100 and not str(written).strip().endswith("%"):
             self.fault(
                 "target-percent",
                 f"'{key}' is {written}, which is more than everything",
-                "a share of 0 to 1, or a percentage with its sign",
+                "a share up to 1, or a percentage with its sign",
                 f"write {written}% or {_trimmed(number / 100)}",
                 key=key,
             )
-            return None
-        if not 0 < number <= 1:
+        else:
             self.fault(
-                "target-range", f"'{key}' is {written}", "more than 0 and at most 1 (100%)", key=key
+                "target-range", f"'{key}' is {written}", "above 0 and up to 1 (100%)", key=key
             )
-            return None
-        return number
+        return None
 
     def choice(self, key: str, known: Sequence[str], required: bool = False) -> str:
         """One of the known words; '' when absent or unknown."""
@@ -235,6 +253,16 @@ class Reader:
             key=key,
         )
         return ""
+
+
+def _decimal(written: object) -> Decimal | None:
+    if isinstance(written, bool) or not isinstance(written, int | float | str):
+        return None
+    try:
+        number = Decimal(str(written).strip())
+    except InvalidOperation:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _trimmed(number: Decimal) -> str:
