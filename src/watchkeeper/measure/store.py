@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    insert,
     select,
     update,
 )
@@ -25,6 +24,7 @@ from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import Batch, Note, SourceHealth
 from watchkeeper.spec.model import SourceDefinition
 from watchkeeper.store import metadata
+from watchkeeper.store.writing import insert_new
 
 KEEP_NOTES_SECONDS = 30 * 86400
 MOST_NOTES_SHOWN = 50
@@ -89,7 +89,7 @@ def save(
     if batch.cursor is not None:
         values["cursor"] = json.dumps(batch.cursor, sort_keys=True)
     if errors:
-        values |= {"last_error": errors[-1].message, "last_error_at": now}
+        values |= {"last_error": _storable(errors[-1].message), "last_error_at": now}
     else:
         values |= {"last_success": now, "last_error": ""}
     same = source_state.c.source == definition.name
@@ -100,14 +100,9 @@ def save(
 
 
 def _lock(conn: Connection, source: str) -> str | None:
-    query = select(source_state.c.source, source_state.c.cursor).where(
-        source_state.c.source == source
-    )
-    row = conn.execute(query.with_for_update()).first()
-    if row is None:
-        conn.execute(insert(source_state).values(source=source, last_error=""))
-        return None
-    cursor: str | None = row.cursor
+    insert_new(conn, source_state, {"source": source, "last_error": ""})
+    query = select(source_state.c.cursor).where(source_state.c.source == source)
+    cursor: str | None = conn.execute(query.with_for_update()).scalar_one()
     return cursor
 
 
@@ -116,17 +111,23 @@ def _note(conn: Connection, source: str, note: Note) -> None:
         "source": source,
         "day": int(note.at // 86400),
         "kind": note.kind,
-        "message": note.message[:_MOST_MESSAGE],
+        "message": _storable(note.message)[:_MOST_MESSAGE],
     }
-    same = [source_note.c[name] == value for name, value in key.items()]
-    more = update(source_note).where(*same)
-    changed = conn.execute(more.values(count=source_note.c.count + note.count, at=note.at))
-    if not changed.rowcount:
-        conn.execute(insert(source_note).values(**key, sli=note.sli, at=note.at, count=note.count))
+    row = {**key, "sli": _storable(note.sli), "at": note.at, "count": note.count}
+    if insert_new(conn, source_note, row):
         old = int(note.at - KEEP_NOTES_SECONDS) // 86400
         conn.execute(
             delete(source_note).where(source_note.c.source == source, source_note.c.day < old)
         )
+        return
+    same = [source_note.c[name] == value for name, value in key.items()]
+    more = update(source_note).where(*same)
+    conn.execute(more.values(count=source_note.c.count + note.count, at=note.at))
+
+
+def _storable(text: str) -> str:
+    """Text that every database takes: notes may quote what a log or an endpoint said."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def health(
@@ -167,10 +168,7 @@ def notes(conn: Connection, source: str) -> list[Note]:
 def claim_push(conn: Connection, key: str, now: Seconds, keep_seconds: float) -> bool:
     """Take an idempotency key; False when it was taken within ``keep_seconds``."""
     conn.execute(delete(push_key).where(push_key.c.at < now - keep_seconds))
-    if conn.execute(select(push_key.c.key).where(push_key.c.key == key)).first():
-        return False
-    conn.execute(insert(push_key).values(key=key, at=now))
-    return True
+    return insert_new(conn, push_key, {"key": key, "at": now})
 
 
 def _loads(cursor: str | None) -> Mapping[str, Any] | None:

@@ -22,7 +22,7 @@ from watchkeeper.slo.ledger_chunks import KEEP_MINUTES
 from watchkeeper.slo.model import FloatArray, IntArray, Series
 from watchkeeper.slo.packing import SLOTS
 
-_REGISTER_LOCK = 7_202_612
+_LOCK = 7_202_612  # any number that other programs are unlikely to lock
 _MOST_BINDS = 500
 
 
@@ -35,6 +35,20 @@ class SliRow:
     group: GroupKey
 
 
+# ---------------------------------------------------------------- one writer
+
+
+def hold(conn: Connection) -> None:
+    """Hold off everybody else who writes the ledger, until this transaction ends.
+
+    Every function here that writes does so itself. Call it first when what is written depends on
+    what is read before. The order of chunks then cannot matter, so that writers never deadlock.
+    SQLite has one writer at a time anyway.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
 # ---------------------------------------------------------------- which SLIs there are
 
 
@@ -44,11 +58,9 @@ def register(conn: Connection, slis: Sequence[tuple[str, GroupKey]], now: Second
     known = _ids(conn, wanted)
     missing = [pair for pair in wanted if pair not in known]
     if missing:
-        if conn.dialect.name == "postgresql":
-            # Two replicas must not give out the same number.
-            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _REGISTER_LOCK})
-            known = _ids(conn, wanted)
-            missing = [pair for pair in wanted if pair not in known]
+        hold(conn)  # two replicas must not give out the same number
+        known = _ids(conn, wanted)
+        missing = [pair for pair in wanted if pair not in known]
         known.update(_add(conn, missing, now))
     return [known[pair] for pair in slis]
 
@@ -133,6 +145,7 @@ def record_arrays(
     seen: FloatArray,
 ) -> int:
     """As ``record``, from arrays of equal length [n]; the fast door."""
+    hold(conn)
     if len(ids):
         amounts = np.stack((good, total, seen), axis=1).astype(np.float64)
         chunks.add(conn, ids // SLOTS, ids % SLOTS, minutes, amounts)
@@ -146,10 +159,17 @@ def record_arrays(
     return revision(conn)
 
 
-def pack(conn: Connection, now: Seconds, keep_minutes: int = KEEP_MINUTES) -> int:
-    """Move closed hours older than ``keep_minutes`` out of the hot table; how many hours moved."""
+def pack(
+    conn: Connection, now: Seconds, keep_minutes: int = KEEP_MINUTES, most_chunks: int | None = None
+) -> int:
+    """Move closed hours older than ``keep_minutes`` out of the hot table.
+
+    Returns how many chunks of 64 SLIs were packed. With ``most_chunks`` a transaction stays short:
+    call it again, each time in a transaction of its own, until it returns 0.
+    """
+    hold(conn)
     until = (int(now // 60) - keep_minutes) // HOUR_MINUTES * HOUR_MINUTES
-    return chunks.pack(conn, until)
+    return chunks.pack(conn, until, most_chunks)
 
 
 def revision(conn: Connection) -> int:

@@ -28,7 +28,6 @@ from watchkeeper.slo.ledger_rows import (
     read_heads,
     rebase,
     save_heads,
-    upsert,
 )
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours
 from watchkeeper.slo.model import FloatArray, IntArray
@@ -39,6 +38,7 @@ from watchkeeper.slo.packing import (
     frame_of,
     hour_bytes,
 )
+from watchkeeper.store.writing import upsert
 
 KEEP_MINUTES = 180
 SEEN = 2
@@ -57,7 +57,7 @@ def add(
     parts = list(
         zip(names.tolist(), starts.tolist(), [*starts[1:].tolist(), len(chunk)], strict=True)
     )
-    heads = read_heads(conn, names.tolist(), lock=True)
+    heads = read_heads(conn, names.tolist())
     plans = []
     for name, a, b in parts:
         head = heads.get(name) or _new_head(name, int(minute[b - 1]))
@@ -211,20 +211,23 @@ def _widen(head: Head, slot: IntArray, minute: IntArray, amounts: FloatArray) ->
 # ---------------------------------------------------------------- packing
 
 
-def pack(conn: Connection, until: int) -> int:
-    """Move hot hours before minute ``until`` (on the hour) into the hours table."""
+def pack(conn: Connection, until: int, most: int | None) -> int:
+    """Move hot hours before minute ``until`` (on the hour) into the hours table.
+
+    At most ``most`` chunks are packed (None: all); how many were.
+    """
     query = select(chunk_head.c.chunk).where(chunk_head.c.hot_start < until)
-    names = list(conn.execute(query.order_by(chunk_head.c.chunk)).scalars())
-    moved = 0
-    for head in read_heads(conn, names, lock=True).values():
-        moved += _pack_chunk(conn, head, until)
-        save_heads(conn, [head])
-    return moved
+    query = query.order_by(chunk_head.c.hot_start, chunk_head.c.chunk).limit(most)
+    heads = read_heads(conn, list(conn.execute(query).scalars()))
+    for head in heads.values():
+        _pack_chunk(conn, head, until)
+    save_heads(conn, list(heads.values()))
+    return len(heads)
 
 
-def _pack_chunk(conn: Connection, head: Head, until: int) -> int:
+def _pack_chunk(conn: Connection, head: Head, until: int) -> None:
     if until <= head.hot_start:
-        return 0
+        return
     query = select(hot.c.minute, hot.c.cum).where(hot.c.chunk == head.chunk, hot.c.minute < until)
     frames = {m: frame_of(c) for m, c in conn.execute(query)}
     last = frames[min(head.head, until - 1)]
@@ -245,7 +248,6 @@ def _pack_chunk(conn: Connection, head: Head, until: int) -> int:
     upsert(conn, hot, [hot_row(head.chunk, until - 1, last)])
     conn.execute(delete(hot).where(hot.c.chunk == head.chunk, hot.c.minute < until - 1))
     head.hot_start, head.head = until, max(head.head, until - 1)
-    return len(rows)
 
 
 # ---------------------------------------------------------------- reading
@@ -258,7 +260,7 @@ def edges(conn: Connection, ids: IntArray, minutes: IntArray) -> FloatArray:
     if not len(known) or not len(minutes):
         return out
     chunk = ids[known] // SLOTS
-    heads = read_heads(conn, np.unique(chunk).tolist(), lock=False)
+    heads = read_heads(conn, np.unique(chunk).tolist())
     columns = {name: known[chunk == name] for name in heads}
     slots = {name: ids[columns[name]] % SLOTS for name in heads}
     _hot_edges(conn, heads, columns, slots, minutes, out)
@@ -367,7 +369,7 @@ def spans(conn: Connection, ids: IntArray) -> IntArray:
     out = np.full((len(ids), 2), -1, np.int64)
     chunk = ids // SLOTS
     known = ids >= 0
-    for name, head in read_heads(conn, np.unique(chunk[known]).tolist(), lock=False).items():
+    for name, head in read_heads(conn, np.unique(chunk[known]).tolist()).items():
         mine = known & (chunk == name)
         out[mine] = head.spans[ids[mine] % SLOTS]
     return out
@@ -375,7 +377,7 @@ def spans(conn: Connection, ids: IntArray) -> IntArray:
 
 def extent(conn: Connection, chunk: int) -> tuple[int, int]:
     """First and last minute that a chunk may hold anything at; (0, -1) when it holds nothing."""
-    head = read_heads(conn, [chunk], lock=False).get(chunk)
+    head = read_heads(conn, [chunk]).get(chunk)
     if head is None:
         return 0, -1
     first = conn.execute(select(func.min(hours.c.hour)).where(hours.c.chunk == chunk)).scalar()

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Table, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours
 from watchkeeper.slo.model import FloatArray, IntArray
 from watchkeeper.slo.packing import FIELDS, SLOTS, frame_bytes, frame_of, hour_of
+from watchkeeper.store.writing import upsert
 
 _MOST_BINDS = 900
 
@@ -27,13 +27,11 @@ class Head:
     fresh: bool = False
 
 
-def read_heads(conn: Connection, names: Sequence[int], lock: bool) -> dict[int, Head]:
-    """The heads of these chunks that exist; locked for the transaction when asked."""
+def read_heads(conn: Connection, names: Sequence[int]) -> dict[int, Head]:
+    """The heads of these chunks that exist, by number."""
     found: dict[int, Head] = {}
     for part in parts(list(names)):
         query = select(chunk_head).where(chunk_head.c.chunk.in_(part)).order_by(chunk_head.c.chunk)
-        if lock:
-            query = query.with_for_update()  # SQLite has one writer anyway and leaves this out
         for row in conn.execute(query):
             seen = np.frombuffer(row.spans, "<i8").reshape(SLOTS, 2).astype(np.int64)
             found[row.chunk] = Head(row.chunk, row.hot_start, row.head, seen)
@@ -175,17 +173,6 @@ def rebase(conn: Connection, shifts: Sequence[Mapping[str, object]]) -> None:
         statement,
         [{"at_chunk": s["chunk"], "at_hour": s["hour"], "new_base": s["base"]} for s in shifts],
     )
-
-
-def upsert(conn: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows, or replace those with the same key."""
-    if not rows:
-        return
-    maker = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement = maker(table)
-    keys = [c.name for c in table.primary_key.columns]
-    values = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in keys}
-    conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
 
 
 def parts(items: list[int]) -> Iterable[list[int]]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from watchkeeper.kernel.errors import NotFound
 from watchkeeper.slo.model import Correction, TargetVersion
 from watchkeeper.store import metadata
+from watchkeeper.store.writing import upsert
 
 correction = Table(
     "slo_correction",
@@ -71,11 +72,8 @@ def _versions(
 
 def add_version(conn: Connection, slo: str, version: TargetVersion) -> None:
     """From this minute on the SLO's target is this one; a second change in one minute replaces."""
-    same = (target_version.c.slo == slo) & (target_version.c.since == version.since)
-    conn.execute(delete(target_version).where(same))
-    conn.execute(
-        insert(target_version).values(slo=slo, since=version.since, target=str(version.target))
-    )
+    row = {"slo": slo, "since": version.since, "target": str(version.target)}
+    upsert(conn, target_version, [row])
 
 
 def corrections_by_slo(conn: Connection) -> Mapping[str, Sequence[Correction]]:

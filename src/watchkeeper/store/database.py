@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
@@ -24,7 +25,13 @@ BUSY_SECONDS = 5.0
 MOST_TOGETHER = 500
 """How many submitted writes share one transaction at most."""
 
+MOST_ATTEMPTS = 3
+"""How often submitted writes are tried that meet a deadlock with another replica."""
+
 _Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+_Outcome = tuple["Future[Any]", Any, BaseException | None]
+_HARMLESS = (IntegrityError, DataError, ProgrammingError)
+"""What the database may refuse of one piece of work while the transaction stays sound."""
 
 
 class Database:
@@ -93,7 +100,8 @@ class Database:
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
         """Have ``work`` done in a transaction shared with others; resolved once committed.
 
-        Work that raises undoes only itself and gives its error to its own future.
+        Work that raises undoes only itself and gives its error to its own future. Work may be run
+        again after a deadlock rolled everything back, so it must have no effect but on ``conn``.
         """
         future: Future[T] = Future()
         with self._starting:
@@ -134,37 +142,47 @@ class Database:
                 return
 
     def _write_together(self, jobs: list[_Job]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
+        wanted = [job for job in jobs if job[1].set_running_or_notify_cancel()]
         try:
-            with self.write() as conn:
-                for work, future in jobs:
-                    _in_savepoint(conn, work, future, done)
+            outcomes = self._try_together(wanted)
         except Exception as error:
-            for _, future in jobs:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for future, result in done:
-            future.set_result(result)
+            outcomes = [(future, None, error) for _, future in wanted]
+        for future, result, refused in outcomes:
+            if refused is None:
+                future.set_result(result)
+            else:
+                future.set_exception(refused)
+
+    def _try_together(self, jobs: list[_Job]) -> list[_Outcome]:
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                with self.write() as conn:
+                    return [_in_savepoint(conn, work, future) for work, future in jobs]
+            except StoreError as error:
+                if attempt == MOST_ATTEMPTS or not _may_repeat(error):
+                    raise
+        raise AssertionError("unreachable")
 
 
 def _in_savepoint(
-    conn: Connection,
-    work: Callable[[Connection], Any],
-    future: Future[Any],
-    done: list[tuple[Future[Any], Any]],
-) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
+    conn: Connection, work: Callable[[Connection], Any], future: Future[Any]
+) -> _Outcome:
     try:
         with conn.begin_nested():
-            result = work(conn)
+            return future, work(conn), None
+    except _HARMLESS as error:
+        return future, None, translate(error)
     except DBAPIError:
         raise  # the transaction itself may be broken: nobody's work is done
     except Exception as error:
-        future.set_exception(error)
-    else:
-        done.append((future, result))
+        return future, None, error
+
+
+def _may_repeat(error: StoreError) -> bool:
+    """True when PostgreSQL ended the transaction only because it stood in another's way."""
+    cause = error.__cause__
+    state = getattr(getattr(cause, "orig", None), "sqlstate", None)
+    return state in ("40001", "40P01")  # serialization failure, deadlock
 
 
 def _sqlite(path: str) -> tuple[Engine, bool]:
@@ -226,6 +244,9 @@ def _translated() -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise translate(error) from error
+    except PoolTimeout as error:
+        message = "All connections to the database are in use."
+        raise StoreError(message, "Nothing was written. Try again; fewer at once helps.") from error
 
 
 def translate(error: DBAPIError) -> StoreError:
