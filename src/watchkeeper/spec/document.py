@@ -14,7 +14,7 @@ Path = tuple[str | int, ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 MOST_VALUES = 1_000_000
-"""Aliases of aliases can unfold into more than fits in memory; no honest file has as many values."""
+"""Aliases of aliases can unfold into more than fits in memory; no honest file has so many."""
 
 
 class _UnusableError(Exception):

@@ -8,7 +8,8 @@ from decimal import Decimal
 from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.spec.model import Finding, Severity, SloDefinition, SourceType, Specs
 from watchkeeper.spec.native import Native
-from watchkeeper.spec.openslo import Read, dangling
+from watchkeeper.spec.openslo import Read
+from watchkeeper.spec.reader import dangling
 from watchkeeper.spec.resolve import policies_of
 
 DEFAULT_RETENTION = "15d"

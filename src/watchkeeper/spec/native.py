@@ -20,9 +20,9 @@ from watchkeeper.spec.model import (
     TeamDefinition,
     Window,
 )
-from watchkeeper.spec.openslo import Read, dangling, metadata, read_window
+from watchkeeper.spec.openslo import Read, metadata, read_window
 from watchkeeper.spec.queries import MAIN_FIELD
-from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.reader import Reader, dangling
 
 API = "watchkeeper/v1"
 APIS = (API, "watchkeeper.dev/v1")
@@ -128,6 +128,8 @@ def read_composite(reader: Reader, native: Native) -> None:
         slo = part.text("slo", required=True)
         if slo:
             parts.append(CompositePart(slo, Decimal(1) if weight is None else weight))
+    if spec.has("parts") and not parts:
+        spec.fault("missing", "'parts' is empty", "at least one SLO", "list them", key="parts")
     native.readers["CompositeSLO", name] = spec
     native.composites[name] = RawComposite(
         reader,

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from watchkeeper.kernel.duration import Duration, parse_duration
 from watchkeeper.spec.model import (
     AlertPolicyDefinition,
     BurnCondition,
     CalendarWindow,
-    CountsSli,
     Finding,
-    HistogramSli,
-    Measurement,
     Method,
     Occurrences,
-    Query,
     RatioTimeSlices,
-    RawSli,
     RollingWindow,
     ServiceDefinition,
     SourceDefinition,
     SourceType,
-    ThresholdSli,
     TimeSlices,
     Window,
 )
-from watchkeeper.spec.queries import check_selector, check_settings, read_query, source_type
-from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.queries import check_settings, source_type
+from watchkeeper.spec.reader import Reader, dangling
 from watchkeeper.spec.zones import zone_problem
 
 API = "openslo/v1"
@@ -366,230 +359,6 @@ def method_of(slo: RawSlo, objective: RawObjective) -> Method:
     if slo.method == "RatioTimeslices":
         return RatioTimeSlices(minutes)
     return Occurrences()
-
-
-# ---------------------------------------------------------------- indicators
-
-
-def read_indicator(
-    indicator: RawIndicator, objective: RawObjective, sources: dict[str, SourceDefinition]
-) -> tuple[str, Measurement, tuple[str, ...]] | None:
-    """(source's name, how it measures, groupBy) of an indicator for an objective."""
-    spec = indicator.spec
-    if spec is None:
-        return None
-    spec.only("description", "thresholdMetric", "ratioMetric", "groupBy")
-    ratio, threshold = spec.child("ratioMetric"), spec.child("thresholdMetric")
-    if (ratio is None) == (threshold is None):
-        spec.fault(
-            "one-metric",
-            "both 'ratioMetric' and 'thresholdMetric'" if ratio else "no metric",
-            "exactly one of ratioMetric and thresholdMetric",
-        )
-        return None
-    found = (
-        _ratio(ratio, sources) if ratio is not None else _threshold(threshold, objective, sources)
-    )
-    return None if found is None else (found[0], found[1], spec.texts("groupBy"))
-
-
-def _threshold(
-    reader: Reader | None, objective: RawObjective, sources: dict[str, SourceDefinition]
-) -> tuple[str, Measurement] | None:
-    if reader is None:
-        return None
-    reader.only("metricSource")
-    found = _metric(reader, sources)
-    if not objective.op or objective.value is None:
-        objective.reader.fault(
-            "missing",
-            "a threshold metric needs 'op' and 'value' in the objective",
-            f"op (one of {', '.join(OPS)}) and value",
-        )
-        return None
-    if found is None or not isinstance(found[1], Query):
-        return None
-    return found[0], ThresholdSli(found[1], objective.op, float(objective.value))
-
-
-def _ratio(reader: Reader, sources: dict[str, SourceDefinition]) -> tuple[str, Measurement] | None:
-    reader.only("counter", "good", "bad", "total", "raw", "rawType")
-    reader.flag("counter")
-    if reader.has("raw"):
-        return _raw(reader, sources)
-    parts: dict[str, tuple[str, Any]] = {}
-    for key in ("good", "bad", "total"):
-        child = reader.child(key)
-        if child is not None:
-            child.only("metricSource")
-            found = _metric(child, sources)
-            if found is None:
-                return None
-            parts[key] = found
-    if len(parts) == 1 and isinstance(next(iter(parts.values()))[1], HistogramSli):
-        source, histogram = next(iter(parts.values()))
-        return source, histogram
-    return _counts(reader, parts)
-
-
-def _counts(reader: Reader, parts: dict[str, tuple[str, Any]]) -> tuple[str, Measurement] | None:
-    names = sorted({source for source, _ in parts.values()})
-    if len(names) > 1:
-        reader.fault(
-            "two-sources", f"good and total come from {' and '.join(names)}", "one source for both"
-        )
-        return None
-    if "total" not in parts:
-        reader.fault("missing", "'total' is missing", "the query that counts all events", "add it")
-        return None
-    kind_alone = parts["total"][1]
-    good, bad = parts.get("good"), parts.get("bad")
-    from watchkeeper.spec.model import ProbeCheck, PushStream, SqlQuery
-
-    both_at_once = isinstance(kind_alone, ProbeCheck | PushStream | SqlQuery)
-    if (good is None) == (bad is None) and not (good is None and both_at_once):
-        reader.fault(
-            "good-or-bad",
-            "both 'good' and 'bad'" if good else "neither 'good' nor 'bad'",
-            "exactly one of them beside 'total'",
-        )
-        return None
-    other = good or bad
-    if other is not None and other[1] == kind_alone:
-        reader.warn(
-            "same-query",
-            f"'{'good' if good else 'bad'}' and 'total' are the same query",
-            "two different counts",
-            "every event would be " + ("good" if good else "bad"),
-        )
-    return names[0], CountsSli(
-        kind_alone, good=good[1] if good else None, bad=bad[1] if bad else None
-    )
-
-
-def _raw(reader: Reader, sources: dict[str, SourceDefinition]) -> tuple[str, Measurement] | None:
-    child = reader.child("raw")
-    kind = reader.choice("rawType", ("success", "failure"), required=True)
-    if child is None:
-        return None
-    child.only("metricSource")
-    found = _metric(child, sources)
-    if found is None or not isinstance(found[1], Query):
-        return None
-    return found[0], RawSli(found[1], is_failure=kind == "failure")
-
-
-def _metric(
-    reader: Reader, sources: dict[str, SourceDefinition]
-) -> tuple[str, Query | HistogramSli] | None:
-    metric = reader.child("metricSource", required=True)
-    if metric is None:
-        return None
-    metric.only("metricSourceRef", "type", "spec")
-    named = _source_of(metric, sources)
-    spec = metric.child("spec", required=True)
-    if named is None or spec is None:
-        return None
-    name, kind = named
-    if spec.has("histogram"):
-        histogram = _histogram(spec, kind)
-        return None if histogram is None else (name, histogram)
-    query = read_query(spec, kind)
-    return None if query is None else (name, query)
-
-
-def _histogram(spec: Reader, kind: SourceType) -> HistogramSli | None:
-    spec.only("histogram", "threshold", "native")
-    selector, under = (
-        spec.text("histogram", required=True),
-        spec.duration("threshold", required=True),
-    )
-    native = spec.flag("native") if spec.has("native") else None
-    if kind is not SourceType.PUSH and not check_selector(spec, selector, "histogram"):
-        return None
-    return None if under is None else HistogramSli(selector, under.seconds, native)
-
-
-def _source_of(
-    metric: Reader, sources: dict[str, SourceDefinition]
-) -> tuple[str, SourceType] | None:
-    """The data source of a metric: the one referred to, or the only one of its type."""
-    ref, written = metric.text("metricSourceRef"), metric.text("type")
-    kind = source_type(written)
-    if ref:
-        if ref not in sources:
-            _dangling(metric, "metricSourceRef", "DataSource", ref, sources)
-            return None
-        if written and kind is not sources[ref].type:
-            metric.fault(
-                "source-type",
-                f"'type' is '{written}' but '{ref}' is of type {sources[ref].type}",
-                f"{sources[ref].type}",
-                "remove 'type', or refer to another DataSource",
-                key="type",
-            )
-            return None
-        return ref, sources[ref].type
-    if not written:
-        metric.fault(
-            "missing", "no source", "'metricSourceRef' or 'type'", "say where it is measured"
-        )
-        return None
-    return _only_one(metric, written, kind, sources)
-
-
-def _only_one(
-    metric: Reader, written: str, kind: SourceType, sources: dict[str, SourceDefinition]
-) -> tuple[str, SourceType] | None:
-    if kind is SourceType.OTHER:
-        metric.warn(
-            "unmeasured-source",
-            f"nothing here measures a source of type '{written}'",
-            "prometheus, scrape, accesslog, probe, push or sql",
-            "the SLO is kept and written back, but has no data",
-            key="type",
-        )
-        return written, kind
-    same = [name for name, s in sources.items() if s.type is kind]
-    if len(same) == 1:
-        return same[0], kind
-    if kind in (SourceType.PUSH, SourceType.PROBE) and not same:
-        return str(kind), kind
-    if same:
-        metric.fault(
-            "ambiguous-source",
-            f"there are {len(same)} sources of type {kind}",
-            f"metricSourceRef: one of {', '.join(sorted(same))}",
-            key="type",
-        )
-        return None
-    metric.warn(
-        "no-source",
-        f"no DataSource of type {kind} is defined",
-        "a DataSource that says where it is",
-        f"add one of type {kind}; until then there is no data",
-        key="type",
-    )
-    return str(kind), kind
-
-
-def _dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None:  # noqa: ANN401
-    dangling(reader, key, kind, name, known)
-
-
-def dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None:  # noqa: ANN401
-    """A reference to something that is not defined."""
-    from watchkeeper.spec.reader import nearest
-
-    near = nearest(name, known)
-    listed = ", ".join(sorted(known)[:8])
-    reader.fault(
-        "dangling",
-        f"there is no {kind} '{name}'",
-        f"one of: {listed}" if listed else f"a {kind} that is defined",
-        f"did you mean '{near}'?" if near else f"define it, or mend '{key}'",
-        key=key,
-    )
 
 
 # ---------------------------------------------------------------- alert policies

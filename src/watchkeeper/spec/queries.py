@@ -206,7 +206,7 @@ SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
     ),
     SourceType.SCRAPE: ("url", "urls", "interval", "timeout", "headers", "token"),
     SourceType.ACCESS_LOG: ("path", "format", "fields", "duration_unit"),
-    SourceType.PROBE: ("interval", "timeout"),
+    SourceType.PROBE: ("interval", "timeout", "ca_file", "insecure_skip_verify"),
     SourceType.PUSH: (),
     SourceType.SQL: ("url", "timeout", "lookback", "interval"),
 }  # fmt: skip

@@ -84,9 +84,7 @@ class Reader:
         else:
             self.fault("missing", f"'{key}' is missing", expected, f"add '{key}:'")
 
-    def value(
-        self, key: str, kind: type, required: bool = False, expected: str = ""
-    ) -> Any:  # noqa: ANN401
+    def value(self, key: str, kind: type, required: bool = False, expected: str = "") -> Any:  # noqa: ANN401
         """The value when it has the right type, else None (and a finding)."""
         found = self.data.get(key)
         expected = expected or _TYPES[kind]
@@ -181,11 +179,12 @@ class Reader:
             return parse_duration(text)
         except ValueError as error:
             what, _, expected = str(error).partition("; ")
+            expected = expected.removeprefix("expected ")
             self.fault("bad-duration", what, expected, _mended(text), key=key)
             return None
 
     def share(self, key: str, required: bool = False, percent: bool = False) -> Decimal | None:
-        """A share above 0 and up to 1: ``0.999`` or ``99.9%``; with ``percent``, ``99.9`` is 99.9 %.
+        """A share above 0 and up to 1: ``0.999``, ``99.9%``; with ``percent``, ``99.9`` is 99.9 %.
 
         ``99.9`` for a share is refused rather than guessed at, and the fix says how to write it.
         """
@@ -306,3 +305,16 @@ def _mended(text: str) -> str:
         if not unit:
             return f"add a unit, e.g. {digits}d or {digits}m"
     return ""
+
+
+def dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None:  # noqa: ANN401
+    """A reference to something that is not defined."""
+    near = nearest(name, known)
+    listed = ", ".join(sorted(known)[:8])
+    reader.fault(
+        "dangling",
+        f"there is no {kind} '{name}'",
+        f"one of: {listed}" if listed else f"a {kind} that is defined",
+        f"did you mean '{near}'?" if near else f"define it, or mend '{key}'",
+        key=key,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from watchkeeper.spec.indicators import read_indicator
 from watchkeeper.spec.model import (
     AlertPolicyDefinition,
     Aspect,
@@ -26,13 +27,11 @@ from watchkeeper.spec.openslo import (
     RawObjective,
     RawSlo,
     Read,
-    dangling,
     metadata,
     method_of,
     policy_of,
-    read_indicator,
 )
-from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.reader import Reader, dangling
 
 
 def resolve(read: Read, own: Native) -> Specs:
