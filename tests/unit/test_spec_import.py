@@ -288,8 +288,8 @@ def test_a_directory_may_hold_files_of_all_tools_side_by_side(tmp_path: Path) ->
 
 
 def test_a_service_that_is_defined_properly_stands_beside_a_sloth_file() -> None:
-    own = "\n---\napiVersion: watchkeeper/v1\nkind: Service\nmetadata: {name: shop}\nspec: {tier: 1}\n"
-    specs = usable(SOURCE + SLOTH_RAW + own)
+    own = "apiVersion: watchkeeper/v1\nkind: Service\nmetadata: {name: shop}\nspec: {tier: 1}\n"
+    specs = usable(f"{SOURCE}{SLOTH_RAW}---\n{own}")
     assert specs.services["shop"].tier == 1
 
 
