@@ -16,13 +16,15 @@ import pytest
 from sqlalchemy import Connection
 
 from tests.support.processes import wait_until
+from tests.support.slo import rolling, slo, specs
 from watchkeeper.kernel.errors import StoreError, UserError
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import Batch, Count
 from watchkeeper.slo import ledger
 from watchkeeper.slo import store as slo_store
+from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import TargetVersion
-from watchkeeper.spec.model import Place, SourceDefinition, SourceType
+from watchkeeper.spec.model import Place, RatioTimeSlices, SourceDefinition, SourceType
 from watchkeeper.store import Database
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +180,29 @@ def test_two_replicas_that_load_a_new_target_at_once_note_it_once(
     meanwhile(replicas, postgres_url, note, note)
     with replicas[0].read() as conn:
         assert slo_store.versions(conn) == {"checkout": [TargetVersion(NOW, Decimal("0.9"))]}
+
+
+def test_two_replicas_that_load_a_sliced_objective_again_at_once_make_up_its_slices_once(
+    replicas: tuple[Database, Database], postgres_url: str
+) -> None:
+    without = specs(slo("a"))
+    sliced = specs(slo("a", window=rolling("1d"), method=RatioTimeSlices(10)))
+    start = NOW - 30
+    with replicas[0].write() as conn:
+        slo_work.apply_specs(conn, sliced, start * 60)
+        first = Batch([Count("a-sli", start, 1, 2)])
+        slo_work.record_batch(conn, sliced, first, start * 60)
+        rest = Batch([Count("a-sli", start + age, 9, 10) for age in range(1, 30)])
+        slo_work.record_batch(conn, without, rest, NOW * 60)
+
+    def load(conn: Connection) -> None:
+        slo_work.apply_specs(conn, sliced, NOW * 60)
+
+    meanwhile(replicas, postgres_url, load, load)
+    with replicas[0].read() as conn:
+        (found,) = slo_work.evaluate_fleet(conn, sliced, NOW * 60).statuses
+    assert found.events.total == 3
+    assert found.events.good == pytest.approx(82 / 92 + 0.9 + 0.9)
 
 
 def test_submitted_work_that_meets_a_deadlock_is_done_again(

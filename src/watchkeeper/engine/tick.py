@@ -27,6 +27,8 @@ CATCH_UP_SECONDS = 5.0
 """How long one tick may go on asking sources that have more to give."""
 PACK_EVERY = 300.0
 """Seconds between two packings of closed hours."""
+PACK_CHUNKS = 16
+"""How many chunks of 64 SLIs are packed in one transaction."""
 
 
 @dataclass
@@ -113,8 +115,10 @@ class Engine:
         if now - self._packed_at < PACK_EVERY:
             return
         self._packed_at = now
-        with self.db.write() as conn:
-            ledger.pack(conn, now)
+        packed = 1
+        while packed:  # in short transactions, so that nobody who writes waits long
+            with self.db.write() as conn:
+                packed = ledger.pack(conn, now, most_chunks=PACK_CHUNKS)
 
     def _use(self, specs: Specs, now: Seconds) -> None:
         with self.db.write() as conn:

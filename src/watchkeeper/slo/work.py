@@ -69,6 +69,7 @@ def apply_specs(conn: Connection, specs: Specs, now: Seconds) -> None:
     A changed target becomes a new version from this minute on, so the budget spent under the old
     one stays as it was. Slices and composites that are new are computed from the SLI's history.
     """
+    ledger.hold(conn)  # replicas load the same change at the same time
     known = store.versions(conn)
     for slo in specs.slos.values():
         if versions.changed(known.get(slo.name, ()), slo.target):
