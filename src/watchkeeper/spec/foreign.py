@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from watchkeeper.spec.document import Document, Path
@@ -70,8 +71,11 @@ def _sloth_slo(slo: Reader, service: str, labels: Mapping[str, str]) -> Document
         "name", "objective", "description", "labels", "sli", "alerting", "plugins", "slo_plugins",
         "sloPlugins",
     )  # fmt: skip
+    for key in ("plugins", "slo_plugins", "sloPlugins"):
+        if slo.has(key):
+            slo.warn("sloth-plugin", f"'{key}' is left out: its code is elsewhere", key=key)
     name = slo.text("name", required=True)
-    sli, objective = slo.child("sli", required=True), slo.number("objective", required=True)
+    sli, objective = slo.child("sli", required=True), _percent(slo, "objective")
     if not name or sli is None or objective is None:
         return None
     places = _places(slo, {"objective": ("spec", "objectives", 0, "targetPercent")})
@@ -146,7 +150,7 @@ def _pyrra(reader: Reader) -> list[Document]:
     spec.only("target", "window", "description", "indicator", "alerting")
     name, window = metadata.text("name", required=True), spec.duration("window", required=True)
     indicator = spec.child("indicator", required=True)
-    target = spec.number("target", required=True)
+    target = _percent(spec, "target")
     if not name or window is None or indicator is None or target is None:
         return []
     service = metadata.text("namespace") or name
@@ -259,6 +263,14 @@ def _number(value: object) -> object:
         return float(str(value))
     except ValueError:
         return value
+
+
+def _percent(reader: Reader, key: str) -> Decimal | None:
+    number = reader.number(key, required=True, expected="a percentage, e.g. 99.9")
+    if number is not None and not 0 < number <= 100:
+        reader.fault("target-range", f"'{key}' is {number}", "above 0 and up to 100", key=key)
+        return None
+    return number
 
 
 def _places(reader: Reader, known: Mapping[str, Path]) -> dict[Path, Place]:

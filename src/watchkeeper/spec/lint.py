@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from watchkeeper.kernel.duration import parse_duration
-from watchkeeper.spec.model import Finding, Severity, SloDefinition, SourceType, Specs
+from watchkeeper.kernel.duration import Duration, parse_duration
+from watchkeeper.spec.model import (
+    Finding,
+    Place,
+    Severity,
+    SloDefinition,
+    SourceDefinition,
+    SourceType,
+    Specs,
+)
 from watchkeeper.spec.native import Native
 from watchkeeper.spec.openslo import Read
 from watchkeeper.spec.reader import dangling
 from watchkeeper.spec.resolve import policies_of
 
-DEFAULT_RETENTION = "15d"
+DEFAULT_RETENTION = parse_duration("15d")
 """What Prometheus keeps unless told otherwise."""
 
 
@@ -20,7 +28,7 @@ def cross_check(specs: Specs, read: Read, own: Native) -> None:
     """Note what is wrong between definitions in ``read.findings``."""
     _owners(specs, own)
     _dependencies(specs, own, read.findings)
-    _composites(specs, own)
+    _composites(specs, own, read)
     _burn_thresholds(specs, read)
     _retention(specs, read)
 
@@ -70,7 +78,7 @@ def _cycle(start: str, graph: Mapping[str, tuple[str, ...]]) -> list[str]:
     return []
 
 
-def _composites(specs: Specs, own: Native) -> None:
+def _composites(specs: Specs, own: Native, read: Read) -> None:
     for name, raw in own.composites.items():
         reader = own.readers["CompositeSLO", name]
         for part in reader.children("parts"):
@@ -79,12 +87,12 @@ def _composites(specs: Specs, own: Native) -> None:
                 part.fault(
                     "composite-cycle", f"'{name}' is a part of itself", "other SLOs", key="slo"
                 )
-            elif slo and slo in own.composites:
+            elif slo in own.composites or (slo in specs.slos and specs.slos[slo].composite):
                 part.fault(
                     "composite-cycle", f"'{slo}' is a composite", "SLOs that are measured",
                     "list its parts here", key="slo",
                 )  # fmt: skip
-            elif slo and slo not in specs.slos:
+            elif slo and slo not in specs.slos and slo.partition(".")[0] not in read.slos:
                 dangling(part, "slo", "SLO", slo, specs.slos)
         for policy in raw.policies:
             if policy not in specs.alert_policies:
@@ -95,12 +103,14 @@ def _burn_thresholds(specs: Specs, read: Read) -> None:
     for slo in specs.slos.values():
         most = Decimal(1) / (1 - slo.target) if slo.target < 1 else None
         for policy in policies_of(specs, slo):
-            for condition in policy.conditions:
+            for condition, place in zip(
+                policy.conditions, read.thresholds[policy.name], strict=True
+            ):
                 if most is None or condition.threshold <= most:
                     continue
                 read.findings.append(
                     Finding(
-                        policy.place,
+                        place,
                         Severity.WARNING,
                         "never-fires",
                         f"'{slo.name}' can never burn at a rate of {condition.threshold}",
@@ -111,27 +121,52 @@ def _burn_thresholds(specs: Specs, read: Read) -> None:
 
 
 def _retention(specs: Specs, read: Read) -> None:
+    unsaid: dict[str, list[SloDefinition]] = {}
     for slo in specs.slos.values():
         source = specs.sources.get(slo.sli.source) if slo.sli else None
         if source is None or source.type is not SourceType.PROMETHEUS:
             continue
-        written = str(source.settings.get("retention", DEFAULT_RETENTION))
-        try:
-            kept = parse_duration(written)
-        except ValueError:
-            continue  # noted where it is written
-        if slo.window.duration.average_seconds > kept.average_seconds:
-            read.findings.append(_too_long(slo, source.name, written))
+        if "retention" not in source.settings:
+            unsaid.setdefault(source.name, []).append(slo)
+            continue
+        kept = _length(source.settings["retention"])
+        if kept is not None and slo.window.duration.average_seconds > kept.average_seconds:
+            raw = read.slos.get(slo.name) or read.slos.get(slo.name.partition(".")[0])
+            place = raw.spec.place("timeWindow") if raw else slo.place
+            read.findings.append(_too_long(slo, place, source.name, kept))
+    for name, slos in unsaid.items():
+        longest = max(slos, key=lambda s: s.window.duration.average_seconds)
+        if longest.window.duration.average_seconds > DEFAULT_RETENTION.average_seconds:
+            read.findings.append(_unsaid(specs.sources[name], longest))
 
 
-def _too_long(slo: SloDefinition, source: str, kept: str) -> Finding:
+def _length(written: object) -> Duration | None:
+    try:
+        return parse_duration(str(written))
+    except ValueError:
+        return None  # noted where it is written
+
+
+def _too_long(slo: SloDefinition, place: Place, source: str, kept: Duration) -> Finding:
     return Finding(
-        slo.place,
+        place,
         Severity.WARNING,
         "longer-than-kept",
         f"the window of '{slo.name}' is {slo.window.duration}, but '{source}' keeps {kept}",
         "history for the whole window",
-        "the ledger fills up as time passes; say retention: in the DataSource if it keeps more",
+        "keep more there; else the window fills up as time passes",
+    )
+
+
+def _unsaid(source: SourceDefinition, slo: SloDefinition) -> Finding:
+    return Finding(
+        source.place,
+        Severity.WARNING,
+        "retention-unsaid",
+        f"'{source.name}' does not say how long it keeps data, and the window of '{slo.name}' is "
+        f"{slo.window.duration}",
+        "retention: in connectionDetails",
+        f"say it; Prometheus keeps {DEFAULT_RETENTION} unless it is told otherwise",
     )
 
 

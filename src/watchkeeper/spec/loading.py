@@ -122,9 +122,16 @@ def _loaded(texts: Iterable[tuple[str, str]], findings: list[Finding]) -> Loaded
         _read_openslo(document, read)
     specs = resolve(read, own)
     cross_check(specs, read, own)
-    ordered = tuple(sorted(dict.fromkeys(gathered.findings), key=_order))
+    ordered = tuple(sorted(dict.fromkeys(_sure(gathered.findings)), key=_order))
     failed = any(f.severity is Severity.ERROR for f in ordered)
     return Loaded(None if failed else specs, ordered)
+
+
+def _sure(findings: list[Finding]) -> list[Finding]:
+    """Without what may only seem missing because a file could not be read to its end."""
+    if not any(f.code in ("yaml", "unreadable") for f in findings):
+        return findings
+    return [f for f in findings if f.code != "dangling"]
 
 
 def gather(texts: Iterable[tuple[str, str]], findings: list[Finding]) -> Gathered:
@@ -154,7 +161,7 @@ def _ordered(documents: Iterable[Document]) -> list[Document]:
 def _unique(documents: Iterable[Document], findings: list[Finding]) -> None:
     first: dict[tuple[str, str], Document] = {}
     for document in documents:
-        key = (document.kind, document.name)
+        key = ("SLO" if document.kind == "CompositeSLO" else document.kind, document.name)
         if not document.name or foreign.foreign_kind(document):
             continue
         if key in first:
@@ -206,7 +213,7 @@ def _read(document: Document, read: openslo.Read, own: native.Native, gathered: 
     known = _known_kinds(reader)
     if not known:
         return
-    kind = reader.choice("kind", known, required=True)
+    kind = _kind(reader, known)
     if not kind:
         return
     reader.only("apiVersion", "kind", "metadata", "spec")
@@ -216,6 +223,22 @@ def _read(document: Document, read: openslo.Read, own: native.Native, gathered: 
         gathered.expanded += native.expand_journey(reader, own, read)
     else:
         _NATIVE[kind](reader, own)
+
+
+def _kind(reader: Reader, known: tuple[str, ...]) -> str:
+    written = reader.text("kind", required=True)
+    other = native.API if known is openslo.KINDS else openslo.API
+    kinds = native.KINDS if known is openslo.KINDS else openslo.KINDS
+    if written in kinds and written not in known:
+        reader.fault(
+            "bad-value",
+            f"'{written}' is not a kind of {reader.document.api}",
+            f"one of {', '.join(known)}",
+            f"write apiVersion: {other}",
+            key="kind",
+        )
+        return ""
+    return reader.choice("kind", known)
 
 
 def _known_kinds(reader: Reader) -> tuple[str, ...]:
@@ -243,6 +266,7 @@ def _read_openslo(document: Document, read: openslo.Read) -> None:
         # A foreign file names its service; one that is defined properly stands.
         if document.name not in read.services:
             openslo.read_service(reader, read)
+            read.implied.add(document.name)
         return
     if document.name not in read.slos:
         openslo.read_slo(reader, read)

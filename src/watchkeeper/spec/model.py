@@ -83,8 +83,10 @@ class SourceDefinition:
 
     Settings by type (all optional unless marked *):
     prometheus: url*, headers{}, tenant, username, password{env|file}, token{env|file}, ca_file,
-                insecure_skip_verify, timeout ("30s"), max_points (11000), retention ("15d")
-    scrape:     url* or urls[]*, interval ("15s"), timeout ("5s"), headers{}, token{env|file}
+                insecure_skip_verify, timeout ("30s"), retention (unlimited), settle ("10s"),
+                interval, max_queries (1000)
+    scrape:     url* or urls[]*, interval ("15s"), timeout ("5s"); headers{} to
+                insecure_skip_verify as for prometheus
     accesslog:  path* (glob), format ("combined"|"common"|"json"|"nginx" or an nginx log_format
                 string), fields{time,status,duration,method,path,host} for json,
                 duration_unit ("s"|"ms"|"us")

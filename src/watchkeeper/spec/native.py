@@ -21,7 +21,7 @@ from watchkeeper.spec.model import (
     Window,
 )
 from watchkeeper.spec.openslo import Read, metadata, read_window
-from watchkeeper.spec.queries import MAIN_FIELD
+from watchkeeper.spec.queries import MAIN_FIELD, narrowed
 from watchkeeper.spec.reader import Reader, dangling
 
 API = "watchkeeper/v1"
@@ -30,6 +30,9 @@ KINDS = ("Team", "Service", "Journey", "CompositeSLO")
 JOURNEY = "watchkeeper/journey"
 ASPECT = "watchkeeper/aspect"
 """Annotations that tell which journey an SLO belongs to and what it says of it."""
+
+
+_SLICES = "slice: (e.g. 5m) and sliceTarget: (e.g. 99%), both or neither"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +181,12 @@ def _complete(reader: Reader, spec: Reader, name: str) -> None:
     if len(missing) == len(Aspect):
         reader.fault("journey-empty", f"journey '{name}' has no objective", ", ".join(Aspect))
     elif spec.flag("critical") and missing:
-        reader.warn(
+        spec.warn(
             "journey-incomplete",
             f"critical journey '{name}' lacks {' and '.join(missing)}",
             "availability, latency and correctness",
             f"add '{missing[0]}:', or write critical: false",
+            key="critical",
         )
 
 
@@ -209,6 +213,9 @@ class _Journey:
         source = self._source(block)
         metric = None if source is None else self._metric(block, aspect, source, places)
         if source is None or metric is None:
+            return None
+        if block.has("slice") != block.has("sliceTarget"):
+            block.lacks("sliceTarget" if block.has("slice") else "slice", _SLICES)
             return None
         objective = self._objective(block, places)
         indicator: dict[str, Any] = {"ratioMetric": metric}
@@ -253,6 +260,10 @@ class _Journey:
 
     def _window(self, places: dict[Path, Place]) -> list[Any]:
         if self.spec.has("timeWindow"):
+            if self.spec.has("window"):
+                self.spec.fault(
+                    "many-windows", "both 'window' and 'timeWindow'", "one of them", key="window"
+                )
             _copy_places(self.spec, ("timeWindow",), ("spec", "timeWindow"), places)
             found = self.spec.data["timeWindow"]
             return found if isinstance(found, list) else [found]
@@ -302,14 +313,40 @@ class _Journey:
             )
             return None
         total = block.data["total"]
+        slow = aspect is Aspect.LATENCY and block.has("threshold")
+        if slow and source.type is SourceType.PROBE:
+            check = total if isinstance(total, dict) else {MAIN_FIELD[source.type]: total}
+            total = {"expect_within": block.data["threshold"], **check}
+            return {"counter": True, "total": query("total", total, "total")}
         made = {"counter": True, "total": query("total", total, "total")}
-        if aspect is Aspect.LATENCY and block.has("threshold"):
+        if slow:
             fast = self._under(block, source, total)
             return None if fast is None else {**made, "good": query("good", fast, "total")}
         for key in ("good", "bad"):
             if block.has(key):
-                made[key] = query(key, _merged(block.data[key], total), key)
+                part = self._part(block, key, total)
+                if part is None:
+                    return None
+                made[key] = query(key, part, key)
         return made
+
+    def _part(self, block: Reader, key: str, total: object) -> object | None:
+        """``{code=~"5.."}`` alone narrows the total; anything else stands for itself."""
+        body: object = block.data[key]
+        if isinstance(body, dict) and isinstance(total, dict):
+            return {**total, **body}
+        if not isinstance(body, str) or not body.strip().startswith("{"):
+            return body
+        found = narrowed(total, body) if isinstance(total, str) else None
+        if found is None:
+            block.fault(
+                "narrows-nothing",
+                f"it is not clear which selector of 'total' '{key}' narrows",
+                "a 'total' with one pair of braces, or a metric's name alone",
+                f"write the whole query of '{key}'",
+                key=key,
+            )
+        return found
 
     def _histogram(self, block: Reader, query: Any) -> dict[str, Any] | None:  # noqa: ANN401
         if not block.has("threshold"):
@@ -325,23 +362,12 @@ class _Journey:
             return {**total, "faster_than": threshold}
         block.fault(
             "latency-form",
-            f"'threshold' beside 'total' is for access logs, but '{source.name}' is {source.type}",
+            f"'threshold' beside 'total' is for access logs and probes, but '{source.name}' is "
+            f"{source.type}",
             "'histogram' and 'threshold', or 'good' and 'total'",
             key="threshold",
         )
         return None
-
-
-def _merged(body: object, total: object) -> object:
-    """``{code=~"5.."}`` alone narrows the total's selector; anything else stands for itself."""
-    if isinstance(body, str) and isinstance(total, str) and body.strip().startswith("{"):
-        more = body.strip()[1:-1].strip().rstrip(",")
-        head, brace, rest = total.strip().partition("{")
-        inner = rest.rsplit("}", 1)[0].strip().rstrip(",") if brace else ""
-        return f"{head}{{{', '.join(p for p in (inner, more) if p)}}}"
-    if isinstance(body, dict) and isinstance(total, dict):
-        return {**total, **body}
-    return body
 
 
 def _copy_places(reader: Reader, old: Path, new: Path, places: dict[Path, Place]) -> None:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from watchkeeper.kernel.duration import Duration, parse_duration
 from watchkeeper.spec.model import (
     AlertPolicyDefinition,
-    BurnCondition,
     CalendarWindow,
     Finding,
     Method,
     Occurrences,
+    Place,
     RatioTimeSlices,
     RollingWindow,
     ServiceDefinition,
@@ -22,8 +22,8 @@ from watchkeeper.spec.model import (
     Window,
 )
 from watchkeeper.spec.queries import check_settings, source_type
-from watchkeeper.spec.reader import Reader, dangling
-from watchkeeper.spec.zones import zone_problem
+from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.zones import zone_problems
 
 API = "openslo/v1"
 KINDS = (
@@ -61,6 +61,12 @@ class RawObjective:
     slice_window: Duration | None
     indicator: RawIndicator | None = None
     indicator_ref: str = ""
+    weight: Decimal | None = None
+
+    @property
+    def has_indicator(self) -> bool:
+        """True when it brings an indicator of its own: a part of a composite."""
+        return self.indicator is not None or bool(self.indicator_ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,10 @@ class Read:
     conditions: dict[str, Reader] = field(default_factory=dict)
     raw_policies: dict[str, Reader] = field(default_factory=dict)
     targets: dict[str, Reader] = field(default_factory=dict)
+    thresholds: dict[str, list[Place]] = field(default_factory=dict)
+    """Where the thresholds of a policy's conditions stand, in the order of its conditions."""
+    implied: set[str] = field(default_factory=set)
+    """Services that only a Sloth or Pyrra file names."""
 
 
 def metadata(reader: Reader) -> tuple[str, str, dict[str, str], dict[str, str]]:
@@ -184,6 +194,36 @@ def read_slo(reader: Reader, read: Read) -> None:
     )
     if spec.has("objectives") and not spec.data["objectives"]:
         spec.fault("missing", "'objectives' is empty", "at least one objective", key="objectives")
+    _check_objectives(read.slos[name])
+
+
+def _check_objectives(slo: RawSlo) -> None:
+    shared = slo.indicator is not None or bool(slo.indicator_ref)
+    for objective in slo.objectives:
+        reader = objective.reader
+        if shared and objective.has_indicator:
+            reader.fault(
+                "two-indicators",
+                "an indicator here and one for all objectives",
+                "one of them",
+                key="indicatorRef" if objective.indicator_ref else "indicator",
+            )
+        if objective.weight is not None and not objective.has_indicator:
+            reader.warn(
+                "unused-weight",
+                "'compositeWeight' of an objective without an indicator of its own",
+                "an indicator in each objective that is a part of a composite",
+                "remove it",
+                key="compositeWeight",
+            )
+        window, piece = slo.window, objective.slice_window
+        if window is not None and piece is not None and piece.minutes > window.duration.minutes:
+            reader.fault(
+                "bad-slice",
+                f"a time slice of {piece} in a window of {window.duration}",
+                "slices that are shorter than the window",
+                key="timeSliceWindow",
+            )
 
 
 def _inline(spec: Reader, slo: str) -> RawIndicator | None:
@@ -236,6 +276,9 @@ def _window(window: Reader) -> Window | None:
     if duration is None:
         return None
     if rolling:
+        if duration.seconds % 60 and not duration.is_calendar:
+            window.fault("bad-duration", f"a window of {duration}", "whole minutes", key="duration")
+            return None
         if calendar is not None:
             window.fault(
                 "rolling-calendar",
@@ -278,12 +321,10 @@ def _calendar(window: Reader, calendar: Reader | None, duration: Duration) -> Wi
         calendar.text("startTime", required=True),
         calendar.text("timeZone", required=True),
     )
-    problem = zone_problem(start, zone)
-    if problem and start and zone:
-        key, message, expected = problem
-        calendar.fault("bad-calendar", message, expected, key=key)
-        return None
-    return CalendarWindow(duration, start, zone) if start and zone else None
+    problems = zone_problems(start, zone)
+    for key, message, expected, fix in problems:
+        calendar.fault("bad-calendar", message, expected, fix, key)
+    return None if problems or not start or not zone else CalendarWindow(duration, start, zone)
 
 
 def _objective(reader: Reader, method: str, slo: str) -> RawObjective:
@@ -291,13 +332,10 @@ def _objective(reader: Reader, method: str, slo: str) -> RawObjective:
         "displayName", "op", "value", "target", "targetPercent", "timeSliceTarget",
         "timeSliceWindow", "indicator", "indicatorRef", "compositeWeight",
     )  # fmt: skip
-    if reader.has("compositeWeight"):
-        reader.warn(
-            "composite-weight",
-            "'compositeWeight' is kept, but the objectives are not combined",
-            "objectives that are judged one by one",
-            "write a CompositeSLO over them",
-            key="compositeWeight",
+    weight = reader.number("compositeWeight")
+    if weight is not None and weight <= 0:
+        reader.fault(
+            "bad-value", f"'compositeWeight' is {weight}", "more than zero", key="compositeWeight"
         )
     if reader.has("targetPercent"):
         target = reader.share("targetPercent", percent=True)
@@ -337,6 +375,7 @@ def _objective(reader: Reader, method: str, slo: str) -> RawObjective:
         window,
         _inline(reader, slo) if reader.has("indicator") else None,
         reader.text("indicatorRef"),
+        weight,
     )
 
 
@@ -403,7 +442,15 @@ def read_policy(reader: Reader, read: Read) -> str:
         "description", "alertWhenNoData", "alertWhenResolved", "alertWhenBreaching", "conditions",
         "notificationTargets",
     )  # fmt: skip
-    read.raw_policies[name] = reader
+    first = read.raw_policies.get(name)
+    if first is not None and first.data != reader.data:
+        reader.fault(
+            "duplicate",
+            f"AlertPolicy '{name}' is defined twice, and differently",
+            "a name of its own",
+            f"rename one of them; the first stands at {first.place()}",
+        )
+    read.raw_policies.setdefault(name, reader)
     return name
 
 
@@ -422,52 +469,3 @@ def read_target(reader: Reader, read: Read) -> None:
     spec.only("description", "target")
     if name:
         read.targets[name] = reader
-
-
-def policy_of(name: str, reader: Reader, read: Read) -> AlertPolicyDefinition:
-    """An alert policy with its conditions and targets followed."""
-    spec = reader.child("spec")
-    conditions: list[BurnCondition] = []
-    for item in spec.children("conditions") if spec is not None else []:
-        found = _condition(item, read)
-        if found is not None:
-            conditions.append(found)
-    for item in spec.children("notificationTargets") if spec is not None else []:
-        ref = item.text("targetRef")
-        if ref and ref not in read.targets:
-            dangling(item, "targetRef", "AlertNotificationTarget", ref, read.targets)
-    return AlertPolicyDefinition(
-        name,
-        reader.place(),
-        tuple(conditions),
-        spec.text("description") if spec is not None else "",
-        dict(spec.data) if spec is not None else {},
-    )
-
-
-def _condition(item: Reader, read: Read) -> BurnCondition | None:
-    ref = item.text("conditionRef")
-    spec = item.child("spec") if not ref else read.conditions.get(ref)
-    if ref:
-        item.only("conditionRef")
-        if spec is None:
-            dangling(item, "conditionRef", "AlertCondition", ref, read.conditions)
-            return None
-    if spec is None:
-        item.fault("missing", "no condition", "'conditionRef', or a condition with 'spec'")
-        return None
-    spec.only("description", "severity", "condition")
-    inner = spec.child("condition", required=True)
-    if inner is None:
-        return None
-    inner.only("kind", "op", "threshold", "lookbackWindow", "alertAfter")
-    inner.choice("kind", ("burnrate",), required=True)
-    inner.choice("op", OPS)
-    threshold = inner.number("threshold", required=True)
-    lookback = inner.duration("lookbackWindow", required=True)
-    after = inner.text("alertAfter")
-    short = inner.duration("alertAfter") if after not in ("", "0", "0m", "0s") else None
-    if threshold is None or lookback is None:
-        return None
-    severity = "page" if spec.text("severity").lower() in ("page", "critical", "high") else "ticket"
-    return BurnCondition(lookback, short or lookback, threshold, severity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,9 +90,31 @@ def check_promql(reader: Reader, promql: str, key: str) -> bool:
         promql_parser.parse(plain)
     except ValueError as error:
         said = str(error).strip().splitlines()[0]
-        reader.fault("bad-promql", f"'{key}' is not PromQL: {said}", "a PromQL expression", key=key)
+        reader.fault("bad-promql", f"not PromQL: {said}", "a PromQL expression", key=key)
         return False
     return True
+
+
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_BRACES = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|[{}]""")
+
+
+def narrowed(promql: str, matchers: str) -> str | None:
+    """The query with ``{matchers}`` added to its selector; None when it is not clear to which.
+
+    ``sum(rate(x_total{job="a"}[5m]))`` and ``{code=~"5.."}`` give
+    ``sum(rate(x_total{job="a", code=~"5.."}[5m]))``.
+    """
+    more = matchers.strip()[1:-1].strip().rstrip(",")
+    whole = promql.strip()
+    if _METRIC.fullmatch(whole):
+        return f"{whole}{{{more}}}"
+    braces = [m for m in _BRACES.finditer(whole) if m[0] in "{}"]
+    if [m[0] for m in braces] != ["{", "}"]:
+        return None
+    start, end = braces[0].end(), braces[1].start()
+    inner = ", ".join(p for p in (whole[start:end].strip().rstrip(","), more) if p)
+    return f"{whole[:start]}{inner}{whole[end:]}"
 
 
 def _scrape(reader: Reader) -> Query | None:
@@ -199,12 +222,15 @@ _READ: Mapping[SourceType, Any] = {
     SourceType.SQL: _sql,
 }
 
+_HTTP = (
+    "timeout", "headers", "tenant", "username", "password", "token", "ca_file",
+    "insecure_skip_verify",
+)  # fmt: skip
 SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.PROMETHEUS: (
-        "url", "headers", "tenant", "username", "password", "token", "ca_file",
-        "insecure_skip_verify", "timeout", "max_points", "retention",
+        "url", *_HTTP, "retention", "settle", "interval", "max_queries",
     ),
-    SourceType.SCRAPE: ("url", "urls", "interval", "timeout", "headers", "token"),
+    SourceType.SCRAPE: ("url", "urls", "interval", *_HTTP),
     SourceType.ACCESS_LOG: ("path", "format", "fields", "duration_unit"),
     SourceType.PROBE: ("interval", "timeout", "ca_file", "insecure_skip_verify"),
     SourceType.PUSH: (),
@@ -230,7 +256,7 @@ def check_settings(reader: Reader, kind: SourceType) -> None:
             )
     if kind is SourceType.SCRAPE and not (reader.has("url") or reader.has("urls")):
         reader.fault("missing", "'url' is missing", "a scrape source needs it", "add 'url:'")
-    for key in ("interval", "timeout", "retention", "lookback"):
+    for key in ("interval", "timeout", "retention", "lookback", "settle"):
         if key in SETTINGS[kind]:
             reader.duration(key)
     for key in SECRET_SETTINGS:

@@ -314,7 +314,7 @@ def dangling(reader: Reader, key: str, kind: str, name: str, known: Any) -> None
     reader.fault(
         "dangling",
         f"there is no {kind} '{name}'",
-        f"one of: {listed}" if listed else f"a {kind} that is defined",
+        f"one of: {listed}" if listed else "",
         f"did you mean '{near}'?" if near else f"define it, or mend '{key}'",
         key=key,
     )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 from watchkeeper.spec.indicators import read_indicator
 from watchkeeper.spec.model import (
     AlertPolicyDefinition,
     Aspect,
+    Composite,
+    CompositePart,
     CountsSli,
     HistogramSli,
     LogQuery,
     Measurement,
+    Occurrences,
     ServiceDefinition,
     SliDefinition,
     SloDefinition,
@@ -29,8 +34,8 @@ from watchkeeper.spec.openslo import (
     Read,
     metadata,
     method_of,
-    policy_of,
 )
+from watchkeeper.spec.policies import policy_of
 from watchkeeper.spec.reader import Reader, dangling
 
 
@@ -39,13 +44,20 @@ def resolve(read: Read, own: Native) -> Specs:
     policies = {name: policy_of(name, r, read) for name, r in read.raw_policies.items()}
     for reader, name, _ in read.policy_refs:
         if name not in policies:
-            dangling(reader, "", "AlertPolicy", name, policies)
+            dangling(reader, "alertPolicyRef", "AlertPolicy", name, policies)
     services = {**read.services, **own.services}
     sources = dict(read.sources)
     slos: dict[str, SloDefinition] = {}
     for raw in read.slos.values():
         for definition in _slos(raw, read, sources):
-            slos[definition.name] = definition
+            if definition.name in slos:
+                raw.reader.fault(
+                    "duplicate",
+                    f"SLO '{definition.name}' is defined twice",
+                    "a name of its own",
+                    f"rename one of them; the first stands at {slos[definition.name].place}",
+                )
+            slos.setdefault(definition.name, definition)
     for name, definition in _composites(own).items():
         slos[name] = definition
     _implied_sources(slos, sources)
@@ -62,34 +74,41 @@ def _implied_sources(slos: dict[str, SloDefinition], sources: dict[str, SourceDe
 
 
 def _check_services(read: Read, own: Native, services: dict[str, ServiceDefinition]) -> None:
+    known = dict(services)
     for raw in read.slos.values():
         # Documents made from a journey or another tool: the journey itself is checked instead.
-        if (
-            raw.service
-            and raw.service not in services
-            and ("spec", "service") in raw.reader.document.places
-        ):
-            _no_service(raw, services)
+        if ("spec", "service") in raw.reader.document.places:
+            _check_service(raw.spec, raw.service, known, read)
+            _stand_in(raw.service, raw.reader, services)
     for name, journey in own.journeys.items():
-        if journey.service and journey.service not in services:
-            dangling(own.readers["Journey", name], "service", "Service", journey.service, services)
+        _check_service(own.readers["Journey", name], journey.service, known, read)
+        _stand_in(journey.service, own.readers["Journey", name], services)
     for name, composite in own.composites.items():
-        if composite.service and composite.service not in services:
-            reader = own.readers["CompositeSLO", name]
-            dangling(reader, "service", "Service", composite.service, services)
+        _check_service(own.readers["CompositeSLO", name], composite.service, known, read)
+        _stand_in(composite.service, composite.reader, services)
 
 
-def _no_service(raw: RawSlo, services: dict[str, ServiceDefinition]) -> None:
-    if services:
-        dangling(raw.spec, "service", "Service", raw.service, services)
+def _check_service(
+    reader: Reader, service: str, known: dict[str, ServiceDefinition], read: Read
+) -> None:
+    if not service or service in known:
         return
-    raw.spec.warn(
+    if set(known) - read.implied:
+        dangling(reader, "service", "Service", service, known)
+        return
+    reader.warn(
         "undefined-service",
-        f"there is no Service '{raw.service}'",
+        f"there is no Service '{service}'",
         "a Service for each one that SLOs name",
         "define it, with its owner and what it depends on",
         key="service",
     )
+
+
+def _stand_in(service: str, reader: Reader, services: dict[str, ServiceDefinition]) -> None:
+    """A service that is only named stands under its name: OpenSLO does not ask for more."""
+    if service and service not in services:
+        services[service] = ServiceDefinition(service, service, reader.place())
 
 
 def _slos(raw: RawSlo, read: Read, sources: dict[str, SourceDefinition]) -> list[SloDefinition]:
@@ -101,7 +120,30 @@ def _slos(raw: RawSlo, read: Read, sources: dict[str, SourceDefinition]) -> list
         definition = indicator and _slo(raw, name, objective, indicator, sources)
         if definition:
             made.append(definition)
+    if len(made) == len(raw.objectives) > 1 and all(o.has_indicator for o in raw.objectives):
+        made.append(_combined(raw, made))
     return made
+
+
+def _combined(raw: RawSlo, parts: Sequence[SloDefinition]) -> SloDefinition:
+    """OpenSLO's composite: the SLO as a whole, over objectives with indicators of their own.
+
+    The specification gives weights but no target for the whole. Ours is the weighted mean of the
+    parts' targets: the budget of the whole is then what the parts' budgets add up to.
+    """
+    weights = [Decimal(1) if o.weight is None else o.weight for o in raw.objectives]
+    target = sum(w * p.target for w, p in zip(weights, parts, strict=True)) / sum(weights)
+    members = tuple(CompositePart(p.name, w) for p, w in zip(parts, weights, strict=True))
+    return replace(
+        parts[0],
+        name=raw.name,
+        display_name=raw.display_name,
+        target=Decimal(target),
+        sli=None,
+        composite=Composite(members),
+        method=Occurrences(),
+        aspect=None,
+    )
 
 
 def _followed(

@@ -5,18 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
+from watchkeeper.spec.reader import nearest
 
-def zone_problem(start: str, zone: str) -> tuple[str, str, str] | None:
-    """What is wrong with a calendar's start and zone: (key, message, expected), or None."""
+
+def zone_problems(start: str, zone: str) -> list[tuple[str, str, str, str]]:
+    """What is wrong with a calendar's start and zone: (key, message, expected, fix) of each.
+
+    Empty texts are not looked at: that they are missing is said elsewhere.
+    """
+    found: list[tuple[str, str, str, str]] = []
+    if zone and not _is_zone(zone):
+        near = nearest(zone, available_timezones())
+        fix = f"did you mean '{near}'?" if near else ""
+        found.append(("timeZone", f"'{zone}' is no time zone", "a name such as Europe/Berlin", fix))
+    if start and not _is_time(start):
+        expected = "local time such as 2026-01-01 00:00:00"
+        found.append(("startTime", f"'{start}' is no time", expected, ""))
+    return found
+
+
+def _is_zone(zone: str) -> bool:
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        from watchkeeper.spec.reader import nearest
+        return False
+    return True
 
-        near = nearest(zone, available_timezones())
-        return "timeZone", f"'{zone}' is no time zone", near or "a name such as Europe/Berlin"
+
+def _is_time(start: str) -> bool:
     try:
-        datetime.fromisoformat(start)
+        return datetime.fromisoformat(start).tzinfo is None
     except ValueError:
-        return "startTime", f"'{start}' is no time", "local time such as 2026-01-01 00:00:00"
-    return None
+        return False
