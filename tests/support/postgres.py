@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -55,8 +57,17 @@ class Cluster:
     def stop(self) -> None:
         """Stop it at once; the cluster is thrown away anyway."""
         if self._process is not None:
-            self._process.send_signal(3)  # SIGQUIT: immediate shutdown
+            self._process.send_signal(signal.SIGQUIT)  # immediate shutdown
             self._process.wait(20)
+
+    def kill(self) -> None:
+        """End every process of the server at once, as kill -9 would; ``start`` brings it back."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        for pid in [str(self._process.pid), *children.read_text().split()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        self._process.wait(20)
 
     def new_database(self, directory: Path | None = None) -> str:
         """The URL of an empty database; with its files in ``directory`` when that is given."""

@@ -7,12 +7,13 @@ nothing: its frame is the end of the last hour that has one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from watchkeeper.kernel.clock import HOUR_MINUTES as HOUR
+from watchkeeper.slo.ledger_late import note_late
 from watchkeeper.slo.ledger_rows import (
     Head,
     bases_at,
@@ -20,10 +21,12 @@ from watchkeeper.slo.ledger_rows import (
     deltas_at,
     end_before,
     ends_before,
+    hot_frames,
     hot_from,
     hot_row,
     hours_at,
     one_sum,
+    packed,
     parts,
     read_heads,
     rebase,
@@ -164,6 +167,7 @@ def _add_old(
             running = base + one_sum(conn, head.chunk, h) if _gap_after(h, bases, touched) else base
     upsert(conn, hours, rows)
     rebase(conn, shifts)
+    note_late(conn, head.chunk)
     _shift_hot(conn, head, carry, frames)
 
 
@@ -375,10 +379,12 @@ def spans(conn: Connection, ids: IntArray) -> IntArray:
     return out
 
 
-def extent(conn: Connection, chunk: int) -> tuple[int, int]:
-    """First and last minute that a chunk may hold anything at; (0, -1) when it holds nothing."""
-    head = read_heads(conn, [chunk]).get(chunk)
-    if head is None:
-        return 0, -1
-    first = conn.execute(select(func.min(hours.c.hour)).where(hours.c.chunk == chunk)).scalar()
-    return (head.hot_start if first is None else min(first * HOUR, head.hot_start)), head.head
+def blocks(conn: Connection, chunk: int) -> Iterator[tuple[int, FloatArray]]:
+    """All that a chunk holds, oldest first: (first minute, deltas [minutes, 64, 3])."""
+    for hour, deltas in packed(conn, chunk):
+        yield hour * HOUR, deltas
+    before: FloatArray | None = None
+    for minute, frame in hot_frames(conn, chunk):
+        if before is not None:  # the first frame is that before the first hot minute
+            yield minute, (frame - before)[None]
+        before = frame

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Column, Connection, Select, bindparam, func, select, update
 
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours
 from watchkeeper.slo.model import FloatArray, IntArray
@@ -14,6 +14,7 @@ from watchkeeper.slo.packing import FIELDS, SLOTS, frame_bytes, frame_of, hour_o
 from watchkeeper.store.writing import upsert
 
 _MOST_BINDS = 900
+_PIECE = 500
 
 
 @dataclass
@@ -153,6 +154,31 @@ def hours_at(
         for name, base, deltas in conn.execute(query):
             found[name] = (frame_of(base), hour_of(deltas))
     return found
+
+
+def packed(conn: Connection, chunk: int) -> Iterator[tuple[int, FloatArray]]:
+    """(hour, deltas) of every packed hour of a chunk, the oldest first."""
+    query = select(hours.c.hour, hours.c.deltas).where(hours.c.chunk == chunk)
+    for hour, deltas in _pieces(conn, query, hours.c.hour):
+        yield hour, hour_of(deltas)
+
+
+def hot_frames(conn: Connection, chunk: int) -> Iterator[tuple[int, FloatArray]]:
+    """(minute, frame) of every hot minute of a chunk and of the one before them, in order."""
+    query = select(hot.c.minute, hot.c.cum).where(hot.c.chunk == chunk)
+    for minute, cum in _pieces(conn, query, hot.c.minute):
+        yield minute, frame_of(cum)
+
+
+def _pieces(
+    conn: Connection, query: Select[int, bytes], at: Column[int]
+) -> Iterator[tuple[int, bytes]]:
+    """The query's rows in the order of ``at``, its first column; few of them in memory."""
+    piece = query.order_by(at).limit(_PIECE)
+    rows = conn.execute(piece).all()
+    while rows:
+        yield from rows
+        rows = conn.execute(piece.where(at > rows[-1][0])).all()
 
 
 def hot_row(chunk: int, minute: int, frame: FloatArray) -> dict[str, object]:
