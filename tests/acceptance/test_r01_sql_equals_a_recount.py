@@ -35,7 +35,8 @@ spec:
   correctness:
     target: 99%
     total: |
-      SELECT date_trunc('minute', placed) AS minute, count(*) FILTER (valid) AS good, count(*) AS total
+      SELECT date_trunc('minute', placed) AS minute, count(*) FILTER (valid) AS good,
+             count(*) AS total
       FROM orders WHERE placed >= :from AND placed < :to GROUP BY 1
 """
 

@@ -19,8 +19,8 @@ The targets come from the definitions in the user's repository: whoever can merg
 the server connect to any address that it reaches. That is the purpose; keep it in mind when you
 decide who may merge.
 
-``judging`` says whether an outcome fulfils a check and is pure. ``probing`` makes probes, ``source``
-is what the engine opens.
+``judging`` says whether an outcome fulfils a check and is pure. ``probing`` makes probes,
+``source`` is what the engine opens.
 """
 
 from watchkeeper.measure.probe.source import ProbeSource
