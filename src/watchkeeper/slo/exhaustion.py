@@ -199,10 +199,20 @@ def may_fall(
     ``start``, ``gain`` (per minute) are [N]; ``lost``, ``gained`` are [len(grid), N] in the same
     units. False is a proof that the value stays above zero; True means it must be looked at.
     """
-    steps = np.diff(grid).astype(np.float64)[:, None] * gain
-    value = start - lost + gained + grid.astype(np.float64)[:, None] * gain
+    bound = bounds_of(start, lost, gained, grid, gain)
+    margin = MARGIN * (np.abs(start) + lost[-1] + gained[-1] + grid[-1] * np.abs(gain))
+    falls: BoolArray = np.any(bound <= margin, axis=0)
+    return falls
+
+
+def bounds_of(
+    start: FloatArray, lost: FloatArray, gained: FloatArray, grid: IntArray, gain: FloatArray
+) -> FloatArray:
+    """``Falling.bound`` of N values at once: [len(grid) − 1, N]."""
+    k = grid.astype(np.float64)[:, None]
+    steps = np.diff(k, axis=0) * gain
+    value = start - lost + gained + k * gain
     from_start = value[:-1] - np.diff(lost, axis=0) + np.minimum(steps, 0)
     from_end = value[1:] - np.diff(gained, axis=0) - np.maximum(steps, 0)
-    margin = MARGIN * (np.abs(start) + lost[-1] + gained[-1] + grid[-1] * np.abs(gain))
-    falls: BoolArray = np.any(np.maximum(from_start, from_end) <= margin, axis=0)
-    return falls
+    found: FloatArray = np.maximum(from_start, from_end)
+    return found

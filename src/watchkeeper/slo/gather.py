@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.kernel.clock import Minute
 from watchkeeper.slo import checks, exhaustion, ledger
-from watchkeeper.slo.fleet import OWN, Outlook, Readings, Subject, Verdicts, rate_row
+from watchkeeper.slo.fleet import OWN, Readings, Subject, rate_row
 from watchkeeper.slo.ledger_bulk import edges_many
 from watchkeeper.slo.model import (
     BURN_WINDOWS,
@@ -217,112 +217,6 @@ def _screen(
 
 
 # ---------------------------------------------------------------- closer looks
-
-
-def outlook(
-    conn: Connection,
-    subjects: Sequence[Subject],
-    bounds: Sequence[Bounds],
-    found: Sweep,
-    verdicts: Verdicts,
-) -> Outlook:
-    """Times to exhaustion and to recovery, exact to the minute, of those that may have one."""
-    readings = found.readings
-    spent = verdicts.state == _DEPLETED
-    lately = readings.seen[found.rate_rows, np.arange(len(subjects))]
-    known = (lately > 0) & (readings.total[OWN] > 0)
-    asked = np.flatnonzero((known & ~found.screened_out) | spent).tolist()
-    searches = {j: _search(bounds[j], found, j, recover=bool(spent[j])) for j in asked}
-    result = Outlook()
-    for j, minutes in _run(conn, subjects, bounds, found, searches).items():
-        if spent[j] and minutes is None and not bounds[j].rolling:
-            minutes = _horizon(bounds[j])  # the next period starts with a budget of its own
-        if minutes is not None:
-            (result.recovers if spent[j] else result.exhausts)[j] = minutes
-    return result
-
-
-def _horizon(bound: Bounds) -> int:
-    return bound.length if bound.rolling else bound.period_end - bound.end
-
-
-def _search(bound: Bounds, found: Sweep, j: int, *, recover: bool) -> exhaustion.Search:
-    readings, row = found.readings, found.rate_rows[j]
-    bad = (readings.total[:, j] - readings.good[:, j]) * readings.scale[j]
-    may = readings.may[:, j]
-    rate = (float(may[row]), float(bad[row]), round(found.rate_minutes[j]))
-    make = exhaustion.recovers if recover else exhaustion.exhausts
-    counted = exhaustion.counting_minutes(found.terms[j].holes, bound.end)
-    falling = make(float(may[OWN]), float(bad[OWN]), rate, counted)
-    grid = exhaustion.screen_grid(max(1, _horizon(bound)), bound.start, SEGMENTS)
-    return exhaustion.search(falling, grid, bound.start)
-
-
-def _run(
-    conn: Connection,
-    subjects: Sequence[Subject],
-    bounds: Sequence[Bounds],
-    found: Sweep,
-    searches: Mapping[int, exhaustion.Search],
-) -> dict[int, int | None]:
-    """Let all searches go on side by side: what they ask for in a round is read in one go."""
-    answers: dict[int, int | None] = {}
-    asking: dict[int, IntArray] = {}
-    special: dict[int, Callable[[IntArray], exhaustion.Leaving]] = {}
-    for j, going in searches.items():
-        if _horizon(bounds[j]) <= 0:
-            answers[j] = None
-            continue
-        asking[j] = next(going)
-        if not bounds[j].rolling:
-            special[j] = exhaustion.nothing_leaves
-        elif not found.terms[j].plain:
-            view = View(reader(conn, subjects[j].sli_id), found.terms[j])
-            special[j] = _leaving(view, bounds[j])
-    told = {j: found.leaving[j] for j in asking if j in found.leaving}
-    told |= _answer(conn, subjects, bounds, found, _but(asking, told), special)
-    while asking:
-        for j, leaving in told.items():
-            try:
-                asking[j] = searches[j].send(leaving)
-            except StopIteration as done:
-                answers[j] = done.value
-                del asking[j]
-        told = _answer(conn, subjects, bounds, found, asking, special)
-    return answers
-
-
-def _but(asking: Mapping[int, IntArray], told: Mapping[int, object]) -> dict[int, IntArray]:
-    return {j: k for j, k in asking.items() if j not in told}
-
-
-def _answer(
-    conn: Connection,
-    subjects: Sequence[Subject],
-    bounds: Sequence[Bounds],
-    found: Sweep,
-    asking: Mapping[int, IntArray],
-    special: Mapping[int, Callable[[IntArray], exhaustion.Leaving]],
-) -> dict[int, exhaustion.Leaving]:
-    told = {j: special[j](k) for j, k in asking.items() if j in special}
-    plain = [j for j in asking if j not in special]
-    requests = [(subjects[j].sli_id, bounds[j].start + asking[j]) for j in plain]
-    for j, cum in zip(plain, edges_many(conn, requests), strict=True):
-        gone = cum - found.before[j]
-        its = found.terms[j]
-        bad = (gone[:, TOTAL] - gone[:, GOOD]) * its.scale
-        told[j] = (gone[:, TOTAL] * its.parts[0][1], bad)
-    return told
-
-
-def _leaving(view: View, bound: Bounds) -> Callable[[IntArray], exhaustion.Leaving]:
-    base = view.cum([bound.start])[0]
-
-    def leaving(k: IntArray) -> exhaustion.Leaving:
-        gone = view.cum(bound.start + k) - base
-        return gone[:, MAY], (gone[:, TOTAL] - gone[:, GOOD]) * view.terms.scale
-
-    return leaving
 
 
 def steady(

@@ -79,9 +79,9 @@ def edges_many(conn: Connection, requests: Sequence[Request]) -> list[FloatArray
 
     The same figures as ``ledger.edges``. An id of −1 holds nothing.
     """
-    heads = _heads(conn, {i // SLOTS for i, m in requests if i >= 0 and len(m)})
+    starts = heads(conn, {i // SLOTS for i, m in requests if i >= 0 and len(m)})
     asks = [
-        _Ask(i // SLOTS, i % SLOTS, minutes, *heads[i // SLOTS]) if i // SLOTS in heads else None
+        _Ask(i // SLOTS, i % SLOTS, minutes, *starts[i // SLOTS]) if i // SLOTS in starts else None
         for i, minutes in requests
     ]
     found = _read(conn, [ask for ask in asks if ask is not None])
@@ -97,7 +97,22 @@ def last_registered(conn: Connection) -> tuple[Any, ...]:
     return tuple(conn.execute(newest).one_or_none() or ())
 
 
-def _heads(conn: Connection, names: Iterable[int]) -> dict[int, tuple[int, int]]:
+def unpacked_slots(
+    conn: Connection, asked: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], FloatArray]:
+    """The minutes [60, 3] of packed hours, by (SLI, hour); zeros where an hour has no row."""
+    found = {key: np.zeros((HOUR, FIELDS)) for key in asked}
+    wanted: dict[tuple[int, int], list[int]] = {}
+    for sli_id, hour in asked:
+        wanted.setdefault((sli_id // SLOTS, hour), []).append(sli_id)
+    for chunk, hour, deltas in _rows(conn, hours, ("hour", "deltas"), set(wanted)):
+        steps = hour_of(deltas)
+        for sli_id in wanted[chunk, hour]:
+            found[sli_id, hour] = steps[:, sli_id % SLOTS].copy()
+    return found
+
+
+def heads(conn: Connection, names: Iterable[int]) -> dict[int, tuple[int, int]]:
     """(first hot minute, last hot minute) by chunk."""
     found: dict[int, tuple[int, int]] = {}
     for part in _parts(sorted(names)):

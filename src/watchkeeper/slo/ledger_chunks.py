@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, select
 
 from watchkeeper.kernel.clock import HOUR_MINUTES as HOUR
+from watchkeeper.slo.ledger_late import note_late
 from watchkeeper.slo.ledger_rows import (
     Head,
     bases_at,
@@ -166,6 +167,7 @@ def _add_old(
             running = base + one_sum(conn, head.chunk, h) if _gap_after(h, bases, touched) else base
     upsert(conn, hours, rows)
     rebase(conn, shifts)
+    note_late(conn, head.chunk)
     _shift_hot(conn, head, carry, frames)
 
 

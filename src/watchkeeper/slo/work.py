@@ -29,6 +29,7 @@ from watchkeeper.slo.model import (
     Spend,
     TargetVersion,
 )
+from watchkeeper.slo.outlook import outlook
 from watchkeeper.slo.subjects import row_key, subjects, unknown, wanted
 from watchkeeper.slo.view import GOOD, MAY, SEEN, TOTAL, View
 from watchkeeper.slo.windows import Bounds, bounds, length, without
@@ -156,14 +157,14 @@ def _evaluate(conn: Connection, chosen: Sequence[Subject], now: Seconds) -> list
     its = gather.all_terms(chosen, windows, changes, excluded)
     found = gather.sweep(conn, chosen, windows, its)
     verdicts = judge(found.readings)
-    outlook = gather.outlook(conn, chosen, windows, found, verdicts)
+    ahead = outlook(conn, chosen, windows, found, verdicts)
     slices = np.asarray([s.slice_minutes for s in chosen], dtype=np.float64)
     warnings = checks.merge(
         checks.suspects(found.readings, slices),
         gather.steady(conn, chosen, windows, found),
         gather.stopped(conn, chosen, windows, found),
     )
-    return statuses(chosen, windows, found.readings, verdicts, outlook, warnings, now)
+    return statuses(chosen, windows, found.readings, verdicts, ahead, warnings, now)
 
 
 # ---------------------------------------------------------------- one SLO in depth

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchkeeper.spec.exactness import estimated
 from watchkeeper.spec.model import (
     CountsSli,
     HistogramSli,
     Measurement,
     ProbeCheck,
+    PrometheusQuery,
     PushStream,
     Query,
     RawSli,
@@ -111,9 +113,32 @@ def _counts(reader: Reader, parts: dict[str, tuple[str, Any]]) -> tuple[str, Mea
             "two different counts",
             "every event would be " + ("good" if good else "bad"),
         )
+    _say_estimated(reader, parts)
     return names[0], CountsSli(
         kind_alone, good=good[1] if good else None, bad=bad[1] if bad else None
     )
+
+
+def _say_estimated(reader: Reader, parts: dict[str, tuple[str, Any]]) -> None:
+    """Warn of PromQL that cannot be counted to the event, and of gauges read as counters."""
+    queries = {k: q.promql for k, (_, q) in parts.items() if isinstance(q, PrometheusQuery)}
+    reasons = {key: estimated(promql) for key, promql in queries.items()}
+    for key, why in reasons.items():
+        if why:
+            reader.at(key, "metricSource", "spec", "query").warn(
+                "estimated",
+                f"'{key}' is evaluated once a minute, not counted: {why}",
+                "sums of counters, which are exact to the event",
+                "write sum(rate(counter[{{.window}}])), or live with an estimate",
+            )
+    if reader.data.get("counter") is False and queries and not any(reasons.values()):
+        reader.warn(
+            "read-as-counter",
+            "counter: false, but the queries are read as counters",
+            "counters; or queries whose value is the events of a minute",
+            "e.g. sum_over_time(x[1m]) for a gauge of events",
+            key="counter",
+        )
 
 
 def _raw(reader: Reader, sources: dict[str, SourceDefinition]) -> tuple[str, Measurement] | None:

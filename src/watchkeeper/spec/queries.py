@@ -8,6 +8,7 @@ from typing import Any
 
 import promql_parser
 
+from watchkeeper.spec.exactness import parse
 from watchkeeper.spec.model import (
     LogQuery,
     OpaqueQuery,
@@ -85,9 +86,8 @@ def _prometheus(reader: Reader) -> Query | None:
 
 def check_promql(reader: Reader, promql: str, key: str) -> bool:
     """True when it parses as PromQL, with ``{{.window}}`` standing for a range."""
-    plain = promql.replace("{{.window}}", "5m").replace("{{ .window }}", "5m")
     try:
-        promql_parser.parse(plain)
+        parse(promql)
     except ValueError as error:
         said = str(error).strip().splitlines()[0]
         reader.fault("bad-promql", f"not PromQL: {said}", "a PromQL expression", key=key)
@@ -128,7 +128,7 @@ def check_selector(reader: Reader, selector: str, key: str) -> bool:
     """True when it is a plain selector of series."""
     if not check_promql(reader, selector, key):
         return False
-    if not isinstance(promql_parser.parse(selector), promql_parser.VectorSelector):
+    if not isinstance(parse(selector), promql_parser.VectorSelector):
         reader.fault(
             "not-a-selector",
             f"'{key}' is an expression",

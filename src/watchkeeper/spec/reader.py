@@ -37,6 +37,10 @@ class Reader:
         """Where this mapping, or the value of one of its keys, stands."""
         return self.document.place(self.path if key is None else (*self.path, key))
 
+    def at(self, *path: str) -> Reader:
+        """Something inside, to say what is wrong there."""
+        return Reader(self.document, (*self.path, *path), {}, self.findings)
+
     def fault(
         self,
         code: str,
