@@ -13,45 +13,10 @@ from enum import StrEnum
 from typing import Any
 
 from watchkeeper.kernel.duration import Duration
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where something was written: file as given by the user, 1-based line and column."""
-
-    file: str
-    line: int = 1
-    column: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-class Severity(StrEnum):
-    """How bad a finding is: an error keeps the specs from being used."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One problem found in the specs: where, what, what was expected, how to fix.
-
-    ``str()`` gives ``file:line:col: error: what; expected …; how to fix [code]``.
-    """
-
-    place: Place
-    severity: Severity
-    code: str
-    message: str
-    expected: str = ""
-    fix: str = ""
-
-    def __str__(self) -> str:
-        expected = f"; expected {self.expected}" if self.expected else ""
-        fix = f"; {self.fix}" if self.fix else ""
-        return f"{self.place}: {self.severity}: {self.message}{expected}{fix} [{self.code}]"
+from watchkeeper.spec.duty import NO_DUTY, AlertRule, Duty, Guards
+from watchkeeper.spec.findings import Finding as Finding
+from watchkeeper.spec.findings import Place as Place
+from watchkeeper.spec.findings import Severity as Severity
 
 
 class Aspect(StrEnum):
@@ -357,6 +322,7 @@ class ServiceDefinition:
     currency: str = ""
     users_per_minute: Decimal | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    escalation_policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,13 +350,18 @@ class BurnCondition:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicyDefinition:
-    """When an SLO alerts. Conditions beyond burn rate are kept in ``raw`` for later rooms."""
+    """When an SLO alerts: ``rules``, kept from firing on thin evidence by ``guards``.
+
+    ``conditions`` are the burn conditions of an OpenSLO policy as they were written.
+    """
 
     name: str
     place: Place
     conditions: tuple[BurnCondition, ...] = ()
     description: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    rules: tuple[AlertRule, ...] = ()
+    guards: Guards = Guards()
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +374,7 @@ class Specs:
     teams: Mapping[str, TeamDefinition]
     journeys: Mapping[str, JourneyDefinition]
     alert_policies: Mapping[str, AlertPolicyDefinition]
+    duty: Duty = NO_DUTY
 
 
 @dataclass(frozen=True, slots=True)
