@@ -366,3 +366,4 @@ class Duty:
 
 
 NO_DUTY = Duty()
+NO_GUARDS = Guards()

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from watchkeeper.kernel.duration import Duration
-from watchkeeper.spec.duty import NO_DUTY, AlertRule, Duty, Guards
+from watchkeeper.spec.duty import NO_DUTY, NO_GUARDS, AlertRule, Duty, Guards
 from watchkeeper.spec.findings import Finding as Finding
 from watchkeeper.spec.findings import Place as Place
 from watchkeeper.spec.findings import Severity as Severity
@@ -361,7 +361,7 @@ class AlertPolicyDefinition:
     description: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
     rules: tuple[AlertRule, ...] = ()
-    guards: Guards = Guards()
+    guards: Guards = NO_GUARDS
 
 
 @dataclass(frozen=True, slots=True)
