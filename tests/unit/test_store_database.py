@@ -12,7 +12,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 import watchkeeper.access.store
+import watchkeeper.alerting.store
 import watchkeeper.measure.store
+import watchkeeper.notify.outbox
+import watchkeeper.oncall.store
 import watchkeeper.slo.ledger_tables
 import watchkeeper.slo.store
 from watchkeeper.kernel.errors import StoreError, UserError
@@ -20,7 +23,10 @@ from watchkeeper.store import Database, metadata, timeline
 
 ROOMS = (
     watchkeeper.access.store,
+    watchkeeper.alerting.store,
     watchkeeper.measure.store,
+    watchkeeper.notify.outbox,
+    watchkeeper.oncall.store,
     watchkeeper.slo.ledger_tables,
     watchkeeper.slo.store,
 )

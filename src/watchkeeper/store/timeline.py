@@ -62,6 +62,18 @@ def append(
     )
 
 
+NewEvent = tuple[Seconds, str, str, str, Mapping[str, Any]]
+"""(at, kind, subject, actor, data)."""
+
+
+def append_many(conn: Connection, events: Sequence[NewEvent]) -> None:
+    """Add events in the caller's transaction, in order, in one statement."""
+    names = ("at", "kind", "subject", "actor", "data")
+    rows = [dict(zip(names, (*e[:4], json.dumps(dict(e[4]))), strict=True)) for e in events]
+    if rows:
+        conn.execute(insert(event), rows)
+
+
 def read(
     conn: Connection, since_id: int = 0, subject: str = "", kind: str = "", limit: int = 1000
 ) -> Sequence[Event]:

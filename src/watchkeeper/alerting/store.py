@@ -1,0 +1,330 @@
+"""Alerts in the database. The room's only SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import RowMapping
+
+from watchkeeper.alerting.model import Alert, AlertState, Urgency
+from watchkeeper.alerting.quiet import Silence
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.spec.duty import Matcher
+from watchkeeper.store import metadata
+
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("open_key", String(700), unique=True),
+    Column("integration", String(200), nullable=False),
+    Column("key", String(500), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("urgency", String(10), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("service", String(300), nullable=False),
+    Column("summary", String(1000), nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("closed_at", Double),
+    Column("escalation_policy", String(200)),
+    Column("page_id", _ID),
+    Column("due_at", Double),
+    Column("auto_close", Double),
+    Column("quiet", String(500), nullable=False),
+    Column("source", String(500), nullable=False),
+    Column("component", String(500), nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("links", Text, nullable=False),
+    Index("ix_alert_due", "due_at"),
+    Index("ix_alert_page", "page_id"),
+    Index("ix_alert_state", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("start", Double, nullable=False),
+    Column("end", Double, nullable=False),
+    Column("author", String(200), nullable=False),
+    Column("reason", String(1000), nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+policy_state = Table(
+    "policy_state",
+    metadata,
+    Column("slo", String(500), primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+heartbeat_state = Table(
+    "heartbeat_state",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("state", Text, nullable=False),
+)
+
+integration_key = Table(
+    "integration_key",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("integration", String(200), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+
+_PART = 400
+"""Values in one IN list: far below what either database takes."""
+_JSON = ("labels", "details", "links")
+
+
+def open_key(integration: str, key: str) -> str:
+    """What an open alert owns."""
+    return f"{integration}\n{key}"
+
+
+def by_open_keys(conn: Connection, keys: Sequence[str]) -> dict[str, Alert]:
+    """The open alerts of these keys, held until the transaction ends."""
+    found: dict[str, Alert] = {}
+    for i in range(0, len(keys), _PART):
+        query = select(alert).where(alert.c.open_key.in_(keys[i : i + _PART]))
+        for row in conn.execute(query.order_by(alert.c.id).with_for_update()).mappings():
+            found[row["open_key"]] = _alert(row)
+    return found
+
+
+def insert_open(conn: Connection, made: Sequence[Alert]) -> set[str]:
+    """Insert alerts whose key is free; the keys of those that another has just taken are left out.
+
+    Sorted, so that two transactions that open the same alerts never wait for each other in a ring.
+    """
+    rows = sorted((_values(a) for a in made), key=lambda r: str(r["open_key"]))
+    taken: set[str] = set()
+    for i in range(0, len(rows), _PART // 4):
+        statement = _insert(conn).values(rows[i : i + _PART // 4])
+        query = statement.on_conflict_do_nothing(index_elements=["open_key"])
+        taken.update(conn.execute(query.returning(alert.c.open_key)).scalars())
+    return taken
+
+
+def _insert(conn: Connection) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(alert) if conn.dialect.name == "postgresql" else sqlite.insert(alert)
+
+
+def save(conn: Connection, changed: Sequence[Alert]) -> None:
+    """Write alerts that were read in this transaction."""
+    if not changed:
+        return
+    names = ("state", "urgency", "severity", "summary", "last_at", "count", "closed_at", "due_at")
+    more = ("quiet", "details", "links", "open_key")
+    query = update(alert).where(alert.c.id == bindparam("b_id"))
+    query = query.values({n: bindparam(f"b_{n}") for n in (*names, *more)})
+    rows = [{f"b_{k}": v for k, v in {**_values(a), "id": a.id}.items()} for a in changed]
+    conn.execute(
+        query, [{k: r[k] for k in ("b_id", *(f"b_{n}" for n in (*names, *more)))} for r in rows]
+    )
+
+
+def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
+    """Alerts that the engine must look at, pages first."""
+    query = select(alert).where(alert.c.due_at <= now)
+    ordered = query.order_by(alert.c.urgency, alert.c.due_at, alert.c.id).limit(limit)
+    return [_alert(row) for row in conn.execute(ordered).mappings()]
+
+
+def to_close(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
+    """Open alerts of which nothing was heard for their ``auto_close``."""
+    query = select(alert).where(
+        alert.c.open_key.is_not(None),
+        alert.c.auto_close.is_not(None),
+        alert.c.last_at + alert.c.auto_close <= now,
+    )
+    return [_alert(row) for row in conn.execute(query.order_by(alert.c.id).limit(limit)).mappings()]
+
+
+def set_page(conn: Connection, ids: Sequence[int], page_id: int) -> None:
+    """These alerts are on this page, and wait for nothing."""
+    _update(conn, ids, page_id=page_id, due_at=None)
+
+
+def set_due(conn: Connection, ids: Sequence[int], due_at: Seconds | None) -> None:
+    """When these are to be looked at."""
+    _update(conn, ids, due_at=due_at)
+
+
+def _update(conn: Connection, ids: Sequence[int], **values: object) -> None:
+    for i in range(0, len(ids), _PART):
+        part = list(ids[i : i + _PART])
+        conn.execute(update(alert).where(alert.c.id.in_(part)).values(**values))
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[Alert]:
+    """These alerts, in order of id."""
+    found: list[Alert] = []
+    for i in range(0, len(ids), _PART):
+        query = select(alert).where(alert.c.id.in_(list(ids[i : i + _PART])))
+        found.extend(_alert(r) for r in conn.execute(query.order_by(alert.c.id)).mappings())
+    return found
+
+
+def of_page(conn: Connection, page_id: int, limit: int) -> list[Alert]:
+    """The alerts of a page, worst and oldest first."""
+    query = select(alert).where(alert.c.page_id == page_id)
+    ordered = query.order_by(alert.c.urgency, alert.c.id).limit(limit)
+    return [_alert(row) for row in conn.execute(ordered).mappings()]
+
+
+def ids_of_page(conn: Connection, page_id: int) -> list[int]:
+    """The ids of a page's alerts that are not closed."""
+    query = select(alert.c.id).where(alert.c.page_id == page_id, alert.c.open_key.is_not(None))
+    return [int(i) for i in conn.execute(query.order_by(alert.c.id)).scalars()]
+
+
+def states_of_page(conn: Connection, page_id: int) -> set[AlertState]:
+    """Which states the alerts of a page are in."""
+    query = select(alert.c.state).where(alert.c.page_id == page_id).distinct()
+    return {AlertState(s) for s in conn.execute(query).scalars()}
+
+
+def stranded(conn: Connection, before: Seconds) -> int:
+    """Open alerts that call for somebody, are on no page, and which nobody will look at in time."""
+    query = (
+        select(func.count())
+        .select_from(alert)
+        .where(
+            alert.c.state == str(AlertState.OPEN),
+            alert.c.page_id.is_(None),
+            alert.c.quiet == "",
+            or_(alert.c.due_at.is_(None), alert.c.due_at < before),
+        )
+    )
+    return int(conn.execute(query).scalar_one())
+
+
+def find(
+    conn: Connection,
+    *,
+    states: Sequence[str] = (),
+    service: str = "",
+    urgency: str = "",
+    text: str = "",
+    integration: str = "",
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Alert]:
+    """Alerts, newest first; ``before`` is the id after which to go on."""
+    asked = [
+        alert.c.state.in_(list(states)) if states else None,
+        alert.c.service == service if service else None,
+        alert.c.urgency == urgency if urgency else None,
+        alert.c.integration == integration if integration else None,
+        alert.c.id < before if before is not None else None,
+        _holds(text) if text else None,
+    ]
+    query = select(alert).where(and_(True, *[a for a in asked if a is not None]))
+    ordered = query.order_by(alert.c.id.desc()).limit(limit)
+    return [_alert(row) for row in conn.execute(ordered).mappings()]
+
+
+def _holds(text: str) -> Any:  # noqa: ANN401
+    low = text.lower()
+    columns = (alert.c.summary, alert.c.service, alert.c.key)
+    return or_(*[func.lower(c).contains(low, autoescape=True) for c in columns])
+
+
+def _values(a: Alert) -> dict[str, object]:
+    values: dict[str, object] = {n: getattr(a, n) for n in Alert.__slots__ if n != "id"}
+    for name in _JSON:
+        values[name] = json.dumps(getattr(a, name))
+    values["state"], values["urgency"] = str(a.state), str(a.urgency)
+    closed = a.state is AlertState.CLOSED
+    values["open_key"] = None if closed else open_key(a.integration, a.key)
+    return values
+
+
+def _alert(row: RowMapping) -> Alert:
+    named: dict[str, Any] = {n: row[n] for n in Alert.__slots__}
+    named.update({n: json.loads(row[n]) for n in _JSON})
+    named["links"] = tuple((t, u) for t, u in named["links"])
+    named["state"], named["urgency"] = AlertState(row["state"]), Urgency(row["urgency"])
+    return Alert(**named)
+
+
+# ---------------------------------------------------------------- states of policies, heartbeats
+
+
+def load_states(conn: Connection, table: Table = policy_state) -> dict[str, Any]:
+    """The kept state of every policy's SLO (or heartbeat)."""
+    name = next(iter(table.primary_key.columns))
+    return {n: json.loads(s) for n, s in conn.execute(select(name, table.c.state))}
+
+
+def save_states(conn: Connection, states: Mapping[str, Any], table: Table = policy_state) -> None:
+    """Keep states; None forgets one."""
+    from watchkeeper.store.writing import upsert
+
+    name = next(iter(table.primary_key.columns))
+    kept = [{name.name: n, "state": json.dumps(s)} for n, s in states.items() if s is not None]
+    upsert(conn, table, kept)
+    gone = [n for n, s in states.items() if s is None]
+    for i in range(0, len(gone), _PART):
+        conn.execute(table.delete().where(name.in_(gone[i : i + _PART])))
+
+
+# ---------------------------------------------------------------- silences
+
+
+def silences(conn: Connection, now: Seconds, *, all_of_them: bool = False) -> list[Silence]:
+    """Silences that are not over, or all; by end."""
+    query = select(silence).order_by(silence.c.end, silence.c.id)
+    if not all_of_them:
+        query = query.where(silence.c.end > now)
+    return [_silence(row) for row in conn.execute(query).mappings()]
+
+
+def add_silence(conn: Connection, made: Silence) -> None:
+    """Keep a silence."""
+    rows = [{"label": m.label, "op": m.op, "value": m.value} for m in made.matchers]
+    values = {n: getattr(made, n) for n in Silence.__slots__}
+    conn.execute(silence.insert().values(**{**values, "matchers": json.dumps(rows)}))
+
+
+def end_silence(conn: Connection, silence_id: str, now: Seconds) -> bool:
+    """Let a silence end now; False when there is none that lasts."""
+    query = update(silence).where(silence.c.id == silence_id, silence.c.end > now)
+    return bool(conn.execute(query.values(end=now)).rowcount)
+
+
+def _silence(row: RowMapping) -> Silence:
+    named = {n: row[n] for n in Silence.__slots__}
+    named["matchers"] = tuple(Matcher(**m) for m in json.loads(row["matchers"]))
+    return Silence(**named)

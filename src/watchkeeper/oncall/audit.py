@@ -1,0 +1,113 @@
+"""The engine's own audit: what must never be true, asked of the database each minute.
+
+Everything that waits is a row with a due time; so a lost page would be a row that breaks one of
+these. The findings go to the board, to ``/metrics`` and ``/readyz``, and they hold back the
+outgoing heartbeat, so that somebody outside notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from watchkeeper.alerting import work as alerts_work
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.notify import outbox
+from watchkeeper.oncall import store
+from watchkeeper.oncall.calling import changes_of, ways
+from watchkeeper.oncall.schedule.rules import gaps
+from watchkeeper.spec.model import Specs
+
+LATE = 30.0
+"""Seconds after which something due that nobody took is a fault."""
+LOOK_AHEAD = 7 * 86400.0
+"""How far ahead gaps in schedules are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One broken promise: a stable code, how many rows break it, and what to do."""
+
+    code: str
+    count: int
+    text: str
+
+
+def invariants(conn: Connection, now: Seconds) -> list[Fault]:
+    """The promises that are broken now; normally none."""
+    orphans = set(outbox.leased_by(conn)) - set(outbox.beats(conn))
+    asked = (
+        (
+            "alert-without-step",
+            alerts_work.stranded(conn, now - LATE),
+            "open alerts have no next step; nobody will be called for them",
+        ),
+        (
+            "page-without-step",
+            store.count(conn, without_step=True),
+            "open pages have no next step; nobody will be called for them",
+        ),
+        (
+            "page-overdue",
+            store.count(conn, due_before=now - LATE),
+            f"pages are due for more than {LATE:g} s and nobody took them",
+        ),
+        (
+            "delivery-overdue",
+            outbox.overdue(conn, now - LATE),
+            f"messages are due for more than {LATE:g} s and nobody sends them",
+        ),
+        (
+            "lease-without-owner",
+            sum(n for o, n in outbox.leased_by(conn).items() if o in orphans),
+            "messages are claimed by replicas that are gone",
+        ),
+    )
+    return [Fault(code, count, f"{count:,} {text}") for code, count, text in asked if count]
+
+
+def readiness(conn: Connection, specs: Specs, now: Seconds) -> list[Fault]:
+    """What would make a page fail to reach somebody: gaps, and people who cannot be told."""
+    return [*_unreachable(specs), *_gaps(conn, specs, now), *_nobody(specs)]
+
+
+def _nobody(specs: Specs) -> list[Fault]:
+    if specs.duty.escalation_policies or not specs.slos:
+        return []
+    text = "there is no escalation policy, so alerts call nobody"
+    return [Fault("no-policy", 1, text)]
+
+
+def _unreachable(specs: Specs) -> list[Fault]:
+    duty = specs.duty
+    on_duty = {
+        name
+        for schedule in duty.schedules.values()
+        for layer in schedule.layers
+        for entry in layer.users
+        for name in entry.split("+")
+    }
+    mute = [
+        name
+        for name in sorted(on_duty)
+        if name in duty.users and not ways(duty.users[name], "page", specs)
+    ]
+    if not mute:
+        return []
+    text = f"on schedules, but without a contact method: {', '.join(mute)}"
+    return [Fault("no-contact", len(mute), text)]
+
+
+def _gaps(conn: Connection, specs: Specs, now: Seconds) -> list[Fault]:
+    changes = store.changes(conn, now)
+    found: list[Fault] = []
+    for name, schedule in specs.duty.schedules.items():
+        if schedule.may_be_empty:
+            continue
+        holes: Sequence[object] = gaps(schedule, changes_of(changes, name), now, now + LOOK_AHEAD)
+        if holes:
+            text = f"the schedule {name} has {len(holes)} gaps in the next 7 days"
+            found.append(Fault(f"gap:{name}", len(holes), text))
+    return found

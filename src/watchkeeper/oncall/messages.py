@@ -1,0 +1,85 @@
+"""What a page says: on a lock screen, in a mail, by voice. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from watchkeeper.alerting.model import Alert
+from watchkeeper.kernel.clock import Seconds, iso
+from watchkeeper.oncall.links import VALID_SECONDS, Tap, sign
+from watchkeeper.oncall.model import Page, PageKind, Site
+
+MOST_LINES = 20
+
+
+def content(
+    page: Page, alerts: Sequence[Alert], user: str, site: Site, now: Seconds
+) -> Mapping[str, Any]:
+    """The message that calls somebody: title, body, voice, links and actions for this person."""
+    url = f"{site.base_url}/pages/{page.id}"
+    return {
+        "title": title_of(page),
+        "body": _body(page, alerts),
+        "voice": _voice(page),
+        "thread": thread_of(page),
+        "url": url,
+        "lines": _lines(alerts),
+        "fields": {"Page": f"#{page.id}", "Service": page.service or "none named"},
+        "actions": [_action(page, name, user, site, now) for name in ("ack", "resolve")],
+    }
+
+
+def short(page: Page, text: str, site: Site) -> Mapping[str, Any]:
+    """A message that tells what became of a page and asks for nothing."""
+    return {
+        "title": text,
+        "body": page.title,
+        "thread": thread_of(page),
+        "url": f"{site.base_url}/pages/{page.id}",
+        "fields": {"Page": f"#{page.id}", "Service": page.service or "none named"},
+    }
+
+
+def thread_of(page: Page) -> str:
+    """The same for all messages about one page."""
+    return f"page-{page.id}"
+
+
+def title_of(page: Page) -> str:
+    """``#12 checkout: 2.1 % of requests fail``; what kind of page comes first."""
+    drill = "Drill: " if page.kind is PageKind.DRILL else ""
+    more = f" (+{page.alerts - 1:,} more)" if page.alerts > 1 else ""
+    named = page.service and page.service.lower() in page.title.lower()
+    service = "" if named or not page.service else f"{page.service}: "
+    return f"{drill}#{page.id} {service}{page.title}{more}"
+
+
+def _body(page: Page, alerts: Sequence[Alert]) -> str:
+    if page.kind is PageKind.DRILL:
+        return "This is a fire drill. Acknowledge it, so that we know that pages reach you."
+    if not alerts:
+        return page.title
+    first = alerts[0]
+    since = f"Since {iso(min(a.opened_at for a in alerts))}."
+    said = str(first.details.get("explanation", "")) if first.details else ""
+    return "\n".join(x for x in (first.summary, said, since) if x)
+
+
+def _voice(page: Page) -> str:
+    kind = "This is a fire drill of Watchkeeper." if page.kind is PageKind.DRILL else "Watchkeeper."
+    return f"{kind} Page {page.id}. {page.title}."
+
+
+def _lines(alerts: Sequence[Alert]) -> list[str]:
+    if len(alerts) < 2:
+        return []
+    shown = [f"{a.service or a.integration}: {a.summary}" for a in alerts[:MOST_LINES]]
+    left = len(alerts) - len(shown)
+    return [*shown, f"… and {left:,} more"] if left else shown
+
+
+def _action(page: Page, name: str, user: str, site: Site, now: Seconds) -> list[str]:
+    signed = sign(Tap(page.id, name, user, int(now + VALID_SECONDS)), site.secret)
+    label = {"ack": "Acknowledge", "resolve": "Resolve"}[name]
+    return [name, label, f"{site.base_url}/t/{signed}", "POST", signed]

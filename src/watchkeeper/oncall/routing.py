@@ -1,0 +1,116 @@
+"""Which alerts go on which page: by service, and by what depends on what. Pure.
+
+A storm is many alerts of few causes. Alerts of one service share a page; the alert of a service
+whose dependency has a page joins that page, because the dependency is where work must be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from watchkeeper.alerting.model import RANK, Alert, Urgency
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.spec.duty import EscalationPolicyDefinition
+from watchkeeper.spec.model import Specs
+
+JOIN_ACKED = 7200.0
+"""Seconds since its last alert for which an acknowledged page takes new ones of its service."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPage:
+    """What routing must know of a page that is not resolved."""
+
+    id: int
+    group: str
+    urgency: str
+    acked: bool
+    last_alert_at: Seconds
+
+
+@dataclass
+class Placement:
+    """Alerts that go together: on the page ``page_id``, or on a new one for ``group``."""
+
+    group: str
+    page_id: int | None
+    alerts: list[Alert] = field(default_factory=list)
+
+
+def group_of(alert: Alert) -> str:
+    """Alerts of one group share a page: the service, or else the integration it came by."""
+    return alert.service or f"integration:{alert.integration}"
+
+
+def place(
+    alerts: Sequence[Alert], pages: Sequence[OpenPage], specs: Specs, now: Seconds
+) -> list[Placement]:
+    """Where each alert goes. Callees first, so that their callers find their page."""
+    graph = {name: s.depends_on for name, s in specs.services.items()}
+    placed: dict[str, Placement] = {}
+    by_group = {p.group: p for p in sorted(pages, key=lambda p: p.id) if _takes(p, now)}
+    for alert in _callees_first(alerts, graph):
+        group = _group_for(alert, by_group, placed, graph)
+        if group not in placed:
+            page = by_group.get(group)
+            fits = page is not None and RANK[Urgency(page.urgency)] >= RANK[alert.urgency]
+            placed[group] = Placement(group, page.id if page and fits else None)
+        placed[group].alerts.append(alert)
+    return list(placed.values())
+
+
+def _takes(page: OpenPage, now: Seconds) -> bool:
+    return not page.acked or now - page.last_alert_at < JOIN_ACKED
+
+
+def _callees_first(alerts: Sequence[Alert], graph: Mapping[str, Sequence[str]]) -> Iterable[Alert]:
+    failing = {a.service for a in alerts}
+    depth = {s: len(dependencies(s, graph) & failing) for s in failing}
+    return sorted(alerts, key=lambda a: (-RANK[a.urgency], depth[a.service], a.id))
+
+
+def _group_for(
+    alert: Alert,
+    pages: Mapping[str, OpenPage],
+    placed: Mapping[str, Placement],
+    graph: Mapping[str, Sequence[str]],
+) -> str:
+    own = group_of(alert)
+    if own in pages or own in placed:
+        return own
+    for service in sorted(dependencies(alert.service, graph)):
+        page = pages.get(service)
+        if page is not None and RANK[Urgency(page.urgency)] >= RANK[alert.urgency]:
+            return service
+        there = placed.get(service)
+        if there and max(RANK[a.urgency] for a in there.alerts) >= RANK[alert.urgency]:
+            return service
+    return own
+
+
+def dependencies(service: str, graph: Mapping[str, Sequence[str]]) -> set[str]:
+    """All that a service depends on, directly or not; cycles are followed once."""
+    found: set[str] = set()
+    waiting = list(graph.get(service, ()))
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name != service:
+            found.add(name)
+            waiting.extend(graph.get(name, ()))
+    return found
+
+
+def policy_for(alert: Alert, group: str, specs: Specs) -> EscalationPolicyDefinition | None:
+    """The alert's own, else its service's, its owner's, the one named default, the first."""
+    policies = specs.duty.escalation_policies
+    service = specs.services.get(group) or specs.services.get(alert.service)
+    named = (alert.escalation_policy, service.escalation_policy if service else None)
+    for name in named:
+        if name and name in policies:
+            return policies[name]
+    owner = service.owner if service else None
+    for policy in policies.values():
+        if owner and policy.team == owner:
+            return policy
+    return policies.get("default") or next(iter(policies.values()), None)
