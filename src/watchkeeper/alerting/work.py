@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.alerting import quiet, store, triage
 from watchkeeper.alerting.model import Alert, AlertState, Signal, SignalAction, Urgency
+from watchkeeper.alerting.policies import rules as policy_rules
 from watchkeeper.alerting.store import (
     find,
     ids_of_page,
@@ -19,6 +20,8 @@ from watchkeeper.alerting.store import (
     stranded,
 )
 from watchkeeper.kernel.clock import Seconds
+from watchkeeper.slo import work as slo_work
+from watchkeeper.slo.model import Events, Fleet
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import timeline
 
@@ -27,6 +30,7 @@ __all__ = [
     "accept",
     "accept_many",
     "acknowledge",
+    "anything_to_watch",
     "attach",
     "auto_close",
     "close",
@@ -34,6 +38,7 @@ __all__ = [
     "find",
     "get",
     "ids_of_page",
+    "late",
     "load_states",
     "of_page",
     "save_states",
@@ -41,6 +46,7 @@ __all__ = [
     "states_of_page",
     "stranded",
     "unacknowledge",
+    "watch",
 ]
 
 
@@ -177,6 +183,36 @@ def _tell(
     timeline.append_many(conn, events)
 
 
+# ---------------------------------------------------------------- our own policies
+
+SLO = "slo"
+"""The integration by which our own policies come in."""
+
+
+def watch(conn: Connection, specs: Specs, fleet: Fleet, now: Seconds) -> int:
+    """Let every SLO's policy decide on this evaluation. Returns how many signals that gave."""
+
+    def lookup(name: str, minutes: int) -> Events | None:
+        return slo_work.recent(conn, specs, [name], minutes, now).get(name)
+
+    states = store.load_states(conn)
+    changed, signals = policy_rules.step(fleet, specs, states, now, lookup)
+    store.save_states(conn, changed)
+    accept(conn, SLO, signals, now, specs)
+    return len(signals)
+
+
+def anything_to_watch(conn: Connection, specs: Specs, fleet: Fleet, now: Seconds) -> bool:
+    """True when ``watch`` would change something; asked in a snapshot, so that most ticks write
+    nothing."""
+
+    def lookup(name: str, minutes: int) -> Events | None:
+        return slo_work.recent(conn, specs, [name], minutes, now).get(name)
+
+    changed, signals = policy_rules.step(fleet, specs, store.load_states(conn), now, lookup)
+    return bool(changed or signals)
+
+
 # ---------------------------------------------------------------- the engine and people
 
 
@@ -237,6 +273,11 @@ def close(conn: Connection, ids: Sequence[int], actor: str, now: Seconds, reason
     data = {"reason": reason}
     events = [(now, "alert.closed", f"alert/{a.id}", actor, data) for a in open_ones]
     timeline.append_many(conn, events)
+
+
+def late(conn: Connection, now: Seconds) -> bool:
+    """True when ``auto_close`` has something to do."""
+    return bool(store.to_close(conn, now, 1))
 
 
 def auto_close(conn: Connection, now: Seconds, limit: int = 500) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from watchkeeper.kernel.clock import Seconds
+from watchkeeper.oncall.audit import Fault
 from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.model import Finding, Specs
 
@@ -15,7 +16,11 @@ EMPTY_SPECS = Specs({}, {}, {}, {}, {}, {})
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One state of the board. ``number`` grows with each posting."""
+    """One state of the board. ``number`` grows with each posting.
+
+    ``broken``: promises of the engine that the last audit found broken; ``weak``: what would keep a
+    page from reaching somebody.
+    """
 
     number: int = 0
     specs: Specs = EMPTY_SPECS
@@ -24,6 +29,8 @@ class Posting:
     reload_problem: Sequence[Finding] = ()
     trouble: str = ""
     ticked_at: Seconds = 0.0
+    broken: Sequence[Fault] = ()
+    weak: Sequence[Fault] = ()
 
 
 class Board:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from watchkeeper.alerting import work as alerts_work
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector, Work, work_of
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import StoreError, WatchkeeperError
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import Batch
+from watchkeeper.oncall import audit
+from watchkeeper.oncall import work as duty_work
 from watchkeeper.slo import ledger
 from watchkeeper.slo import work as slo_work
 from watchkeeper.spec import fingerprint, load
@@ -25,6 +28,8 @@ log = logging.getLogger("watchkeeper.engine")
 
 CATCH_UP_SECONDS = 5.0
 """How long one tick may go on asking sources that have more to give."""
+AUDIT_EVERY = 60.0
+"""Seconds between two audits."""
 PACK_EVERY = 300.0
 """Seconds between two packings of closed hours."""
 PACK_CHUNKS = 16
@@ -41,8 +46,11 @@ class Engine:
     board: Board
     patience: float = 5.0
     wall: Callable[[], float] = time.monotonic
+    wake: Callable[[], None] = lambda: None
+    proof_of_life: Callable[[], None] = lambda: None
     _fingerprint: object = None
     _packed_at: Seconds = 0.0
+    _audited_at: Seconds = 0.0
     _steps: list[tuple[str, Callable[[Seconds], None]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,6 +58,8 @@ class Engine:
             ("reload", self.reload),
             ("measure and record", self.measure),
             ("evaluate and publish", self.publish),
+            ("alert", self.alert),
+            ("audit", self.audit),
             ("tidy", self.tidy),
         ]
 
@@ -109,6 +119,41 @@ class Engine:
         with self.db.read() as conn:
             fleet = slo_work.evaluate_fleet(conn, specs, now)
         self.board.post(fleet=fleet, ticked_at=now)
+
+    def alert(self, now: Seconds) -> None:
+        """Let the policies decide, and close alerts of which nothing is heard any more."""
+        specs, fleet = self.board.posting.specs, self.board.posting.fleet
+        with self.db.read() as conn:
+            if not alerts_work.anything_to_watch(conn, specs, fleet, now):
+                fleet = replace(fleet, statuses=())
+            late = alerts_work.late(conn, now)
+        if not fleet.statuses and not late:
+            return
+        with self.db.write() as conn:
+            if fleet.statuses:
+                alerts_work.watch(conn, specs, fleet, now)
+            alerts_work.auto_close(conn, now)
+        self.wake()
+
+    def audit(self, now: Seconds) -> None:
+        """Ask once a minute what must never be true, and tell the board."""
+        if now - self._audited_at < AUDIT_EVERY:
+            return
+        self._audited_at = now
+        specs = self.board.posting.specs
+        with self.db.read() as conn:
+            broken = audit.invariants(conn, now)
+            weak = audit.readiness(conn, specs, now)
+        for fault in broken:
+            log.error("audit: %s", fault.text)
+        self.board.post(broken=tuple(broken), weak=tuple(weak))
+        with self.db.read() as conn:
+            same = duty_work.readiness_known(conn, weak)
+        if not same:
+            with self.db.write() as conn:
+                duty_work.raise_readiness(conn, weak, specs, now)
+        if not broken:
+            self.proof_of_life()
 
     def tidy(self, now: Seconds) -> None:
         """Pack closed hours of the ledger now and then."""

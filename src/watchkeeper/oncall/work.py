@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from watchkeeper.alerting import work as alerts_work
-from watchkeeper.alerting.model import RANK, Alert, AlertState
+from watchkeeper.alerting.model import RANK, Alert, AlertState, Signal, SignalAction
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.notify import outbox
 from watchkeeper.notify.model import MessageKind
 from watchkeeper.notify.outbox import LATER, NewDelivery
 from watchkeeper.oncall import calling, escalation, messages, store
+from watchkeeper.oncall.audit import Fault
 from watchkeeper.oncall.escalation import Advance
 from watchkeeper.oncall.model import Call, Page, PageKind, PageState, Site, Targets
 from watchkeeper.oncall.routing import Placement, place, policy_for
@@ -340,6 +341,35 @@ def _note_drill(conn: Connection, page: Page, actor: str, now: Seconds) -> None:
     for row in outbox.reached(conn, page.id):
         if row.user == actor and row.sent_at is not None:
             store.note_drill(conn, (row.user, row.channel, row.address), now)
+
+
+# ---------------------------------------------------------------- what would lose a page
+
+READINESS = "watchkeeper"
+"""The integration by which gaps and unreachable people are raised as alerts."""
+
+
+def readiness_known(conn: Connection, weak: Sequence[Fault]) -> bool:
+    """True when each of these is an open alert already, and no other is."""
+    held = alerts_work.find(conn, states=("open", "acknowledged"), integration=READINESS)
+    return {a.key for a in held} == {f.code for f in weak}
+
+
+def raise_readiness(conn: Connection, weak: Sequence[Fault], specs: Specs, now: Seconds) -> None:
+    """Gaps and unreachable people are tickets; what is mended closes."""
+    held = alerts_work.find(conn, states=("open", "acknowledged"), integration=READINESS)
+    codes = {f.code for f in weak}
+    signals = [
+        Signal(f.code, SignalAction.TRIGGER, f.text, severity="warning", source="audit")
+        for f in weak
+        if f.code not in {a.key for a in held}
+    ]
+    over = [
+        Signal(a.key, SignalAction.RESOLVE, "", severity="warning")
+        for a in held
+        if a.key not in codes
+    ]
+    alerts_work.accept(conn, READINESS, [*signals, *over], now, specs)
 
 
 # ---------------------------------------------------------------- helpers

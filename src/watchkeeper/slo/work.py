@@ -21,6 +21,7 @@ from watchkeeper.slo.fleet import Subject, judge, statuses
 from watchkeeper.slo.ledger_bulk import last_registered
 from watchkeeper.slo.model import (
     Correction,
+    Events,
     Fleet,
     FloatArray,
     IntArray,
@@ -195,6 +196,29 @@ def detail(conn: Connection, specs: Specs, name: str, now: Seconds) -> SloDetail
         _unseen(conn, subject, bound, view, now),
         ledger.revision(conn),
     )
+
+
+def recent(
+    conn: Connection, specs: Specs, names: Sequence[str], minutes: int, now: Seconds
+) -> dict[str, Events]:
+    """The events of these SLOs in their last so many minutes, as the burn rates count them."""
+    end = window_end(now)
+    subjects_by_name = {s.name: s for s in _every_subject(conn, specs)}
+    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    found: dict[str, Events] = {}
+    for name in names:
+        subject = subjects_by_name.get(name)
+        if subject is None:
+            continue
+        bound = bounds(subject.definition.window, now)
+        view = View(
+            gather.reader(conn, subject.sli_id),
+            gather.terms_of(subject, bound, changes, excluded),
+        )
+        first, last = view.cum(np.asarray([end - minutes, end], dtype=np.int64))
+        step = last - first
+        found[name] = Events(float(step[GOOD]), float(step[TOTAL]), int(step[SEEN]))
+    return found
 
 
 def _one(conn: Connection, specs: Specs, name: str) -> Subject:
