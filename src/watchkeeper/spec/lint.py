@@ -104,7 +104,7 @@ def _burn_thresholds(specs: Specs, read: Read) -> None:
         most = Decimal(1) / (1 - slo.target) if slo.target < 1 else None
         for policy in policies_of(specs, slo):
             for condition, place in zip(
-                policy.conditions, read.thresholds[policy.name], strict=True
+                policy.conditions, read.thresholds.get(policy.name, ()), strict=True
             ):
                 if most is None or condition.threshold <= most:
                     continue

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchkeeper.spec import foreign, native, openslo
+from watchkeeper.spec import duty_alerts, duty_people, foreign, native, openslo
 from watchkeeper.spec.document import Document, read_documents
+from watchkeeper.spec.duty_people import DutyRead
 from watchkeeper.spec.lint import cross_check
 from watchkeeper.spec.model import Finding, Loaded, Place, Severity
 from watchkeeper.spec.reader import Reader, nearest
@@ -24,6 +25,17 @@ _OPENSLO: Mapping[str, Callable[[Reader, openslo.Read], object]] = {
     "AlertPolicy": openslo.read_policy,
     "AlertCondition": openslo.read_condition,
     "AlertNotificationTarget": openslo.read_target,
+}
+_DUTY: Mapping[str, Callable[[Reader, DutyRead], None]] = {
+    "User": duty_people.read_user,
+    "Schedule": duty_people.read_schedule,
+    "EscalationPolicy": duty_people.read_escalation,
+    "Channel": duty_alerts.read_channel,
+    "Integration": duty_alerts.read_integration,
+    "Heartbeat": duty_alerts.read_heartbeat,
+    "TriageRule": duty_alerts.read_triage,
+    "Maintenance": duty_alerts.read_maintenance,
+    "AlertPolicy": duty_alerts.read_alert_policy,
 }
 _NATIVE: Mapping[str, Callable[[Reader, native.Native], object]] = {
     "Team": native.read_team,
@@ -221,6 +233,8 @@ def _read(document: Document, read: openslo.Read, own: native.Native, gathered: 
         _OPENSLO[kind](reader, read)
     elif kind == "Journey":
         gathered.expanded += native.expand_journey(reader, own, read)
+    elif kind in _DUTY:
+        _DUTY[kind](reader, own.duty)
     else:
         _NATIVE[kind](reader, own)
 

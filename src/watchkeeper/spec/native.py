@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from watchkeeper.spec.document import Document, Path
+from watchkeeper.spec.duty_people import DutyRead
 from watchkeeper.spec.model import (
     Aspect,
     Composite,
@@ -26,7 +27,10 @@ from watchkeeper.spec.reader import Reader, dangling
 
 API = "watchkeeper/v1"
 APIS = (API, "watchkeeper.dev/v1")
-KINDS = ("Team", "Service", "Journey", "CompositeSLO")
+KINDS = (
+    "Team", "Service", "Journey", "CompositeSLO", "User", "Schedule", "EscalationPolicy",
+    "Channel", "Integration", "Heartbeat", "TriageRule", "Maintenance", "AlertPolicy",
+)  # fmt: skip
 JOURNEY = "watchkeeper/journey"
 ASPECT = "watchkeeper/aspect"
 """Annotations that tell which journey an SLO belongs to and what it says of it."""
@@ -59,6 +63,7 @@ class Native:
     journeys: dict[str, JourneyDefinition] = field(default_factory=dict)
     composites: dict[str, RawComposite] = field(default_factory=dict)
     readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
+    duty: DutyRead = field(default_factory=DutyRead)
 
 
 def read_team(reader: Reader, native: Native) -> None:
@@ -80,7 +85,7 @@ def read_service(reader: Reader, native: Native) -> None:
         return
     spec.only(
         "description", "owner", "tier", "dependsOn", "links", "revenuePerMinute", "currency",
-        "usersPerMinute",
+        "usersPerMinute", "escalationPolicy",
     )  # fmt: skip
     tier = spec.number("tier")
     if tier is not None and (tier != int(tier) or tier < 0):
@@ -104,6 +109,10 @@ def read_service(reader: Reader, native: Native) -> None:
         spec.text("currency"),
         _amount(spec, "usersPerMinute"),
         labels,
+        native.duty.refer(
+            spec, "escalationPolicy", "EscalationPolicy", spec.text("escalationPolicy")
+        )
+        or None,
     )
 
 

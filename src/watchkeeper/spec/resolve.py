@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from watchkeeper.spec.duty_check import resolve_duty
 from watchkeeper.spec.indicators import read_indicator
 from watchkeeper.spec.model import (
     AlertPolicyDefinition,
@@ -42,6 +43,7 @@ from watchkeeper.spec.reader import Reader, dangling
 def resolve(read: Read, own: Native) -> Specs:
     """The definitions; what cannot be followed is noted and left out."""
     policies = {name: policy_of(name, r, read) for name, r in read.raw_policies.items()}
+    policies |= own.duty.alert_policies
     for reader, name, _ in read.policy_refs:
         if name not in policies:
             dangling(reader, "alertPolicyRef", "AlertPolicy", name, policies)
@@ -62,7 +64,8 @@ def resolve(read: Read, own: Native) -> Specs:
         slos[name] = definition
     _implied_sources(slos, sources)
     _check_services(read, own, services)
-    return Specs(sources, slos, services, own.teams, own.journeys, policies)
+    duty = resolve_duty(own.duty, services, own.teams)
+    return Specs(sources, slos, services, own.teams, own.journeys, policies, duty)
 
 
 def _implied_sources(slos: dict[str, SloDefinition], sources: dict[str, SourceDefinition]) -> None:
