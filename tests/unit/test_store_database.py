@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 import watchkeeper.access.store
+import watchkeeper.access.store_accounts
 import watchkeeper.alerting.store
 import watchkeeper.measure.store
 import watchkeeper.notify.outbox
@@ -23,6 +24,7 @@ from watchkeeper.store import Database, metadata, timeline
 
 ROOMS = (
     watchkeeper.access.store,
+    watchkeeper.access.store_accounts,
     watchkeeper.alerting.store,
     watchkeeper.measure.store,
     watchkeeper.notify.outbox,
