@@ -1,0 +1,119 @@
+"""Plans to try, and which of those tried to take. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from watchkeeper.alerting.backtest.model import Plan, PlanRule, RatioRule, Recommendation, Score
+from watchkeeper.alerting.policies.rules import DEFAULT_GUARDS, DEFAULT_RULES
+from watchkeeper.kernel import text
+from watchkeeper.kernel.duration import parse_duration
+from watchkeeper.spec.duty import AlertRule, BurnRule, ExhaustionRule, Guards
+
+PAGE, TICKET = "page", "ticket"
+
+
+def burn(long: str, short: str, factor: float, urgency: str) -> BurnRule:
+    """A burn rule, written shortly."""
+    return BurnRule(parse_duration(long), parse_duration(short), factor, urgency)
+
+
+DEFAULT_PLAN = Plan("default", DEFAULT_RULES, DEFAULT_GUARDS)
+
+
+def workbook(target: Decimal) -> list[Plan]:
+    """The six approaches of The Site Reliability Workbook, chapter 5, for this target."""
+    share = 1 - target
+    return [
+        Plan("1: error rate above the objective", (_ratio("10m", share, 0),)),
+        Plan("2: longer window", (_ratio("36h", share, 0),)),
+        Plan("3: lasting", (_ratio("1m", share, 3600),)),
+        Plan("4: burn rate", (burn("1h", "1h", 36.0, PAGE),)),
+        Plan("5: burn rates", _several(short=False)),
+        Plan("6: burn rates over two windows", _several(short=True)),
+    ]
+
+
+def _ratio(window: str, above: Decimal, lasting: float) -> RatioRule:
+    return RatioRule(parse_duration(window), above, lasting, PAGE)
+
+
+def _several(*, short: bool) -> tuple[PlanRule, ...]:
+    table = (("1h", "5m", 14.4, PAGE), ("6h", "30m", 6.0, PAGE), ("3d", "6h", 1.0, TICKET))
+    return tuple(burn(long, s if short else long, f, urgency) for long, s, f, urgency in table)
+
+
+BURNS: tuple[AlertRule, ...] = (
+    burn("1h", "5m", 14.4, PAGE),
+    burn("6h", "30m", 6.0, PAGE),
+    burn("1d", "2h", 3.0, TICKET),
+    burn("3d", "6h", 1.0, TICKET),
+)
+
+
+def usual() -> list[Plan]:
+    """What is worth trying on any SLO: ours, the workbook's, parts, and stricter guards."""
+    exhaustion = (ExhaustionRule(3600.0, PAGE), ExhaustionRule(86_400.0, TICKET))
+    strict = Guards(min_events=100, min_bad=10, significance=0.001, hold=300)
+    return [
+        DEFAULT_PLAN,
+        Plan("exhaustion", exhaustion, DEFAULT_GUARDS),
+        Plan("burn", BURNS),
+        Plan("burn, guarded", BURNS, DEFAULT_GUARDS),
+        Plan("slow", (burn("6h", "30m", 6.0, PAGE), *BURNS[2:]), DEFAULT_GUARDS),
+        Plan("strict", (*exhaustion, *BURNS), strict),
+    ]
+
+
+def recommend(scores: Sequence[Score]) -> Recommendation | None:
+    """The plan that misses least; of those the one that calls least for nothing; then the quietest;
+    then the quickest. None when there is nothing to choose by (no incident, or no plan)."""
+    judged = [s for s in scores if s.recall is not None]
+    if not judged:
+        return None
+    best = min(judged, key=_worse)
+    return Recommendation(best.plan.name, _reason(best, judged))
+
+
+def _worse(score: Score) -> tuple[float, float, float, float]:
+    precision = 1.0 if score.precision is None else score.precision
+    detection = score.median("detection")
+    quick = float("inf") if detection is None else detection
+    return (-(score.recall or 0.0), -precision, _calls(score), quick)
+
+
+def _calls(score: Score) -> float:
+    return score.pages_per_week + score.tickets_per_week
+
+
+def _reason(best: Score, judged: Sequence[Score]) -> str:
+    incidents = len(best.told)
+    found = sum(t.detection is not None for t in best.told)
+    said = [f"it tells {found} of {incidents} incident{'s' if incidents > 1 else ''}"]
+    loud = best.pages or best.tickets
+    if loud and best.precision is not None:
+        wrong = round(loud * (1 - best.precision))
+        kind = "page" if best.pages else "ticket"
+        said.append(f"{wrong} of {loud} {kind}{'s' if loud > 1 else ''} for nothing")
+    detection = best.median("detection")
+    if detection is not None:
+        said.append(f"typically {text.duration(detection)} after the start")
+    others = [s for s in judged if s is not best]
+    if others:
+        said.append(_beside(best, min(others, key=_worse)))
+    return "; ".join(said) + "."
+
+
+def _beside(best: Score, other: Score) -> str:
+    name = f"the next best ({other.plan.name})"
+    if (other.recall or 0.0) < (best.recall or 0.0):
+        return f"{name} tells {sum(t.detection is not None for t in other.told)}"
+    if (other.precision or 1.0) < (best.precision or 1.0):
+        return f"{name} is right less often ({text.whole_percent(other.precision)})"
+    mine, theirs = _calls(best), _calls(other)
+    if theirs > mine:
+        return f"{name} calls {theirs:.2g} times a week, this one {mine:.2g}"
+    if _worse(other) == _worse(best):
+        return f"{name} does as well"
+    return f"{name} takes {text.duration(other.median('detection'))}"
