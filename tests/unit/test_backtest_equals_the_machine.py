@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from tests.support.slo import calendar, rolling, slo, specs
 from tests.support.slo_room import room
@@ -17,10 +18,9 @@ from watchkeeper.alerting.backtest.grid import burn
 from watchkeeper.alerting.backtest.model import History, Plan
 from watchkeeper.alerting.backtest.windows import Counts
 from watchkeeper.alerting.model import SignalAction
-from watchkeeper.alerting.policies.rules import PolicyState, decide
+from watchkeeper.alerting.policies.rules import Lookup, PolicyState, decide
 from watchkeeper.measure.model import Count
 from watchkeeper.slo import work as slo_work
-from watchkeeper.slo.model import Events
 from watchkeeper.spec.duty import AlertRule, ConsumedRule, ExhaustionRule, Guards, NoDataRule
 from watchkeeper.spec.model import Specs, Window
 
@@ -56,16 +56,20 @@ def live(
             with its.db.read() as conn:
                 fleet = slo_work.evaluate_fleet(conn, defined, now)
 
-                def lookup(name: str, length: int, conn=conn, now=now) -> Events | None:  # type: ignore[no-untyped-def]
-                    return slo_work.recent(conn, defined, [name], length, now).get(name)
-
-                state, signals = decide(fleet.statuses[0], rules, guards, state, now, lookup)
+                state, signals = decide(
+                    fleet.statuses[0], rules, guards, state, now, reading(conn, defined, now)
+                )
             for signal in signals:
                 before = [action for _, urgency, action in spoken if urgency == signal.urgency]
                 # What is told again with new numbers is no change.
                 if signal.action is SignalAction.RESOLVE or before[-1:] != ["trigger"]:
                     spoken.append((now, str(signal.urgency), str(signal.action)))
     return sorted(spoken)
+
+
+def reading(conn: Connection, defined: Specs, now: float) -> Lookup:
+    """What the machine asks the ledger."""
+    return lambda name, length: slo_work.recent(conn, defined, [name], length, now).get(name)
 
 
 def backtested(
@@ -95,7 +99,8 @@ def histories(draw: st.DrawFn) -> Minutes:
     return found[:90]
 
 
-INCIDENT: Minutes = [(0, 100, 1)] * 30 + [(60, 100, 1)] * 12 + [(0, 100, 1)] * 40
+OUTAGE: Minutes = [(0, 100, 1)] * 20 + [(60, 100, 1)] * 25 + [(0, 100, 1)] * 40
+LEAK: Minutes = [(0, 100, 1)] * 75 + [(100, 100, 1)] * 10 + [(0, 0, 0)] * 12
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,8 @@ INCIDENT: Minutes = [(0, 100, 1)] * 30 + [(60, 100, 1)] * 12 + [(0, 100, 1)] * 4
         (Guards(), Guards(50, 3, 0.01, 120), Guards(0, 0, None, 600), Guards(0, 5, 0.3, 0))
     ),
 )
-@example(minutes=INCIDENT, target="0.95", guards=Guards(hold=120))
+@example(minutes=OUTAGE, target="0.95", guards=Guards(hold=120))
+@example(minutes=LEAK, target="0.9", guards=Guards(hold=120))
 def test_the_backtest_says_what_the_machine_says(
     tmp_path_factory: pytest.TempPathFactory,
     window: Window,
@@ -127,6 +133,9 @@ def test_the_backtest_says_what_the_machine_says(
 
 
 def test_there_is_something_to_compare() -> None:
-    spoken = backtested(INCIDENT, "0.95", rolling("1h"), RULES, Guards(hold=120))
+    spoken = backtested(OUTAGE, "0.95", rolling("1h"), RULES, Guards(hold=120))
     assert {(u, a) for _, u, a in spoken} >= {("page", "trigger"), ("page", "resolve")}
+    spoken = backtested(LEAK, "0.9", rolling("90m"), RULES[:1], Guards())
+    assert [(u, a) for _, u, a in spoken] == [("page", "trigger"), ("page", "resolve")]
+    spoken = backtested(LEAK, "0.9", rolling("90m"), RULES, Guards())
     assert {u for _, u, _ in spoken} == {"page", "ticket", "info"}
