@@ -13,6 +13,8 @@ from watchkeeper.spec.model import Finding, Place, Severity
 Path = tuple[str | int, ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
+_TEXT_TAGS = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary")
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 MOST_VALUES = 1_000_000
 """Aliases of aliases can unfold into more than fits in memory; no honest file has so many."""
 
@@ -175,7 +177,8 @@ class _Builder:
 
     def _scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401
         # Dates stay text: what they mean depends on the field, and text is written back unchanged.
-        if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"):
+        # So does 17:00, which YAML 1.1 takes for a number to the base of sixty.
+        if node.tag in _TEXT_TAGS or (node.tag in _NUMBER_TAGS and ":" in node.value):
             return node.value
         return self.loader.construct_object(node, deep=True)
 

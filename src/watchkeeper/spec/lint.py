@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from watchkeeper.kernel.duration import Duration, parse_duration
+from watchkeeper.spec.duty import BurnRule
+from watchkeeper.spec.duty_check import check_duty
 from watchkeeper.spec.model import (
     Finding,
     Place,
@@ -30,7 +32,10 @@ def cross_check(specs: Specs, read: Read, own: Native) -> None:
     _dependencies(specs, own, read.findings)
     _composites(specs, own, read)
     _burn_thresholds(specs, read)
+    _factors(specs, own, read.findings)
     _retention(specs, read)
+    critical = [(j, own.readers["Journey", n]) for n, j in specs.journeys.items() if j.critical]
+    check_duty(specs.duty, own.duty, specs.services, critical, read.findings)
 
 
 def _owners(specs: Specs, own: Native) -> None:
@@ -108,16 +113,32 @@ def _burn_thresholds(specs: Specs, read: Read) -> None:
             ):
                 if most is None or condition.threshold <= most:
                     continue
-                read.findings.append(
-                    Finding(
-                        place,
-                        Severity.WARNING,
-                        "never-fires",
-                        f"'{slo.name}' can never burn at a rate of {condition.threshold}",
-                        f"at most {_short(most)} (every event bad, target {slo.target})",
-                        "lower the threshold, or alert on the budget instead",
-                    )
-                )
+                read.findings.append(_never_fires(place, slo, condition.threshold, most))
+
+
+def _factors(specs: Specs, own: Native, findings: list[Finding]) -> None:
+    """Burn rules of our own policies that an SLO can never meet."""
+    for slo in specs.slos.values():
+        most = Decimal(1) / (1 - slo.target) if slo.target < 1 else None
+        for policy in policies_of(specs, slo):
+            reader = own.duty.readers.get(("AlertPolicy", policy.name))
+            burning = [r for r in policy.rules if isinstance(r, BurnRule)]
+            for i, rule in enumerate(burning):
+                factor = Decimal(str(rule.factor))
+                if reader is not None and most is not None and factor > most:
+                    place = reader.document.place((*reader.path, "burn", i, "factor"))
+                    findings.append(_never_fires(place, slo, factor, most))
+
+
+def _never_fires(place: Place, slo: SloDefinition, rate: Decimal, most: Decimal) -> Finding:
+    return Finding(
+        place,
+        Severity.WARNING,
+        "never-fires",
+        f"'{slo.name}' can never burn at a rate of {rate}",
+        f"at most {_short(most)} (every event bad, target {slo.target})",
+        "lower the threshold, or alert on the budget instead",
+    )
 
 
 def _retention(specs: Specs, read: Read) -> None:

@@ -6,9 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchkeeper.spec import duty_alerts, duty_people, foreign, native, openslo
+from watchkeeper.spec import (
+    duty_alerts,
+    duty_channels,
+    duty_people,
+    duty_schedules,
+    foreign,
+    native,
+    openslo,
+)
 from watchkeeper.spec.document import Document, read_documents
-from watchkeeper.spec.duty_people import DutyRead
+from watchkeeper.spec.duty_fields import DutyRead
 from watchkeeper.spec.lint import cross_check
 from watchkeeper.spec.model import Finding, Loaded, Place, Severity
 from watchkeeper.spec.reader import Reader, nearest
@@ -28,11 +36,11 @@ _OPENSLO: Mapping[str, Callable[[Reader, openslo.Read], object]] = {
 }
 _DUTY: Mapping[str, Callable[[Reader, DutyRead], None]] = {
     "User": duty_people.read_user,
-    "Schedule": duty_people.read_schedule,
+    "Schedule": duty_schedules.read_schedule,
     "EscalationPolicy": duty_people.read_escalation,
-    "Channel": duty_alerts.read_channel,
-    "Integration": duty_alerts.read_integration,
-    "Heartbeat": duty_alerts.read_heartbeat,
+    "Channel": duty_channels.read_channel,
+    "Integration": duty_channels.read_integration,
+    "Heartbeat": duty_channels.read_heartbeat,
     "TriageRule": duty_alerts.read_triage,
     "Maintenance": duty_alerts.read_maintenance,
     "AlertPolicy": duty_alerts.read_alert_policy,
@@ -139,11 +147,16 @@ def _loaded(texts: Iterable[tuple[str, str]], findings: list[Finding]) -> Loaded
     return Loaded(None if failed else specs, ordered)
 
 
+_MAY_ONLY_SEEM = (
+    "dangling", "calls-nobody", "unused-schedule", "unknown-service", "no-escalation",
+)  # fmt: skip
+
+
 def _sure(findings: list[Finding]) -> list[Finding]:
     """Without what may only seem missing because a file could not be read to its end."""
     if not any(f.code in ("yaml", "unreadable") for f in findings):
         return findings
-    return [f for f in findings if f.code != "dangling"]
+    return [f for f in findings if f.code not in _MAY_ONLY_SEEM]
 
 
 def gather(texts: Iterable[tuple[str, str]], findings: list[Finding]) -> Gathered:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from watchkeeper.spec.document import Document, Path
-from watchkeeper.spec.duty_people import DutyRead
+from watchkeeper.spec.duty_fields import DutyRead
 from watchkeeper.spec.model import (
     Aspect,
     Composite,
@@ -109,10 +109,7 @@ def read_service(reader: Reader, native: Native) -> None:
         spec.text("currency"),
         _amount(spec, "usersPerMinute"),
         labels,
-        native.duty.refer(
-            spec, "escalationPolicy", "EscalationPolicy", spec.text("escalationPolicy")
-        )
-        or None,
+        native.duty.refer(spec, "escalationPolicy", "EscalationPolicy") or None,
     )
 
 

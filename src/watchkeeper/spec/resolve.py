@@ -43,6 +43,7 @@ from watchkeeper.spec.reader import Reader, dangling
 def resolve(read: Read, own: Native) -> Specs:
     """The definitions; what cannot be followed is noted and left out."""
     policies = {name: policy_of(name, r, read) for name, r in read.raw_policies.items()}
+    _both_apis(read, own)
     policies |= own.duty.alert_policies
     for reader, name, _ in read.policy_refs:
         if name not in policies:
@@ -66,6 +67,20 @@ def resolve(read: Read, own: Native) -> Specs:
     _check_services(read, own, services)
     duty = resolve_duty(own.duty, services, own.teams)
     return Specs(sources, slos, services, own.teams, own.journeys, policies, duty)
+
+
+def _both_apis(read: Read, own: Native) -> None:
+    """A policy written inside an SLO must not share its name with one of our own kind."""
+    for name, reader in read.raw_policies.items():
+        first = own.duty.alert_policies.get(name)
+        if first is not None and reader.path:
+            reader.at("metadata").fault(
+                "duplicate",
+                f"AlertPolicy '{name}' is defined twice",
+                "a name of its own",
+                f"rename one of them; the first stands at {first.place}",
+                key="name",
+            )
 
 
 def _implied_sources(slos: dict[str, SloDefinition], sources: dict[str, SourceDefinition]) -> None:
