@@ -302,6 +302,11 @@ def needs_setup(conn: Connection) -> bool:
     return accounts.count(conn) == 0 and not store.tokens(conn)
 
 
+def has_accounts(conn: Connection) -> bool:
+    """True when anybody can sign in by name."""
+    return accounts.count(conn) > 0
+
+
 def setup_secret(conn: Connection, now: Seconds) -> str:
     """A one-time secret for the console; whoever has it may make the first admin for a day."""
     secret = secrets.token_urlsafe(24)

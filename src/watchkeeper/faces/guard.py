@@ -1,31 +1,36 @@
 """The guard at the door: who asks, may they, and the headers that keep browsers safe.
 
-Everything needs a principal, except the paths in OPEN. A bearer token opens the API; a session
-cookie opens the pages. On a loopback address a server may be told to let anonymous readers in.
+`doors` says what each door needs; what it does not name needs an admin. A bearer token opens the
+API; a session cookie opens the pages. On a loopback address a server may be told to let anonymous
+readers in.
 """
 
 from __future__ import annotations
 
 import hmac
-import re
+from collections.abc import Callable
+from html import escape
 from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from watchkeeper.access.model import Principal, Scope
+from watchkeeper.access.model import Permission, Principal, Scope
+from watchkeeper.access.roles import may
 from watchkeeper.access.work import principal_of_session, principal_of_token
+from watchkeeper.faces.doors import Found, Free, needed
 from watchkeeper.kernel.clock import Clock
 from watchkeeper.store import Database
 
-OPEN = re.compile(r"^/(healthz|readyz|signin|static/.*|favicon\.ico)$")
-PUSH = re.compile(r"^/(api/v1/push|v1/metrics|api/v1/otlp/v1/metrics)$")
 SESSION_COOKIE = "wk_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+TeamOf = Callable[[str, str], str | None]
+"""(kind, name) of what a request is about → the team that owns it, or None."""
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -38,6 +43,14 @@ CSP = (
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
+FORBIDDEN = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Not allowed · Watchkeeper</title><link rel="stylesheet" href="/static/app.css"></head>
+<body class="plain"><main id="main" class="signin"><h1>Not allowed</h1>
+<p>{what}</p><p class="muted">{hint}</p>
+<p><a class="btn" href="/">All objectives</a></p></main></body></html>"""
+
 
 class Guard:
     """ASGI middleware: authentication, scopes, same-origin checks, security headers.
@@ -46,12 +59,18 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, db: Database, clock: Clock, anonymous: frozenset[Scope]
+        self,
+        app: ASGIApp,
+        db: Database,
+        clock: Clock,
+        anonymous: frozenset[Scope],
+        team_of: TeamOf = lambda kind, name: None,
     ) -> None:
         self.app = app
         self.db = db
         self.clock = clock
         self.anonymous = anonymous
+        self.team_of = team_of
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Let the request pass, or answer it here."""
@@ -64,20 +83,29 @@ class Guard:
         await target(scope, receive, _with_headers(send))
 
     async def _refusal(self, request: Request) -> Response | None:
+        found = needed(request.method, request.scope["path"])
+        request.state.principal = None
+        if isinstance(found.needs, Free):
+            # Whoever else is signed in has no say at a door that has a key of its own.
+            return None
         principal, by_cookie = await run_in_threadpool(self._identify, request)
         request.state.principal = principal
-        path = request.url.path
-        if OPEN.match(path):
-            return None
-        needed = scope_for(request.method, path)
         if principal is None:
             return _unauthorised(request)
-        if not principal.may(needed):
-            return _json(403, f"This needs the scope '{needed}'.", f"{principal.name} lacks it.")
+        if not await self._allowed(principal, found.needs, found):
+            return _forbidden(request, principal, found.needs)
         # A cookie or an address says nothing of who wrote the page that sends the request.
         if by_browser(by_cookie, request) and not same_origin(request.headers):
             return _json(403, "The request comes from another site.", "Send it from our own pages.")
         return None
+
+    async def _allowed(self, principal: Principal, needs: Permission, found: Found) -> bool:
+        if may(principal, needs):
+            return True
+        if not found.kind or not any(may(principal, needs, team) for team in principal.teams):
+            return False
+        team = await run_in_threadpool(self.team_of, found.kind, found.name)
+        return may(principal, needs, team)
 
     def _identify(self, request: Request) -> tuple[Principal | None, bool]:
         now = self.clock.now()
@@ -94,13 +122,6 @@ class Guard:
         if self.anonymous:
             return Principal("anonymous", self.anonymous), False
         return None, False
-
-
-def scope_for(method: str, path: str) -> Scope:
-    """Which scope a request needs."""
-    if PUSH.match(path):
-        return Scope.PUSH
-    return Scope.READ if method in SAFE or path == "/signout" else Scope.WRITE
 
 
 def by_browser(by_cookie: bool, request: Request) -> bool:
@@ -129,9 +150,17 @@ def _unauthorised(request: Request) -> Response:
     if wants_page and request.method == "GET":
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/signin?next={quote(here, safe='')}", 303)
-    answer = _json(401, "This needs a token.", "Send 'Authorization: Bearer wk_…'.")
+    answer = _json(401, "This needs a token or a sign-in.", "Send 'Authorization: Bearer wk_…'.")
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+def _forbidden(request: Request, principal: Principal, needs: Permission) -> Response:
+    what = f"This needs the permission '{needs}'."
+    hint = f"{principal.name} lacks it. Ask an admin for another role."
+    if "text/html" not in request.headers.get("accept", ""):
+        return _json(403, what, hint)
+    return HTMLResponse(FORBIDDEN.format(what=escape(what), hint=escape(hint)), 403)
 
 
 def _json(status: int, error: str, hint: str) -> JSONResponse:

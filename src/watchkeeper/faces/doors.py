@@ -1,0 +1,165 @@
+"""Every door of the server and what it needs. Pure: one table and one look-up.
+
+Default deny: a path or method that is not declared here needs an admin. A change may name what it
+is ``about`` (a kind and the path's parameter that names it): then those whose role in the owning
+team is enough may pass as well, not only those who have the permission everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from starlette.routing import compile_path
+
+from watchkeeper.access.model import Permission
+
+
+class Free(StrEnum):
+    """Doors that ask for no principal."""
+
+    OPEN = "open"
+    OWN_AUTH = "own auth"  # the address or the body carries a key that the handler checks
+
+
+Needs = Permission | Free
+READ, PUSH, RESPOND = Permission.READ, Permission.PUSH, Permission.RESPOND
+EDIT, ADMINISTER = Permission.EDIT, Permission.ADMINISTER
+OPEN, OWN_AUTH = Free.OPEN, Free.OWN_AUTH
+
+Row = tuple[str, str, Needs] | tuple[str, str, Needs, str]
+
+TABLE: Sequence[Row] = (
+    # -- open to all
+    ("GET", "/healthz", OPEN),
+    ("GET", "/readyz", OPEN),
+    ("GET", "/favicon.ico", OPEN),
+    ("GET", "/static/{path:path}", OPEN),
+    ("GET POST", "/signin", OPEN),
+    ("GET POST", "/setup", OPEN),  # a one-time secret opens it, once
+    # -- with keys of their own: one-tap links, answers of providers, alerts and heartbeats, feeds
+    ("GET POST", "/t/{signed:path}", OWN_AUTH),
+    ("GET POST", "/hook/{rest:path}", OWN_AUTH),
+    ("GET POST PUT PATCH DELETE", "/in/{rest:path}", OWN_AUTH),
+    ("GET POST", "/hb/{rest:path}", OWN_AUTH),
+    ("POST", "/v2/enqueue", OWN_AUTH),
+    ("POST", "/v2/enqueue/{rest:path}", OWN_AUTH),
+    ("POST", "/v2/change/enqueue", OWN_AUTH),
+    ("GET POST PUT PATCH DELETE", "/v2/alerts", OWN_AUTH),
+    ("GET POST PUT PATCH DELETE", "/v2/alerts/{rest:path}", OWN_AUTH),
+    ("GET POST", "/api/v2/alerts", OWN_AUTH),
+    ("GET", "/ical/{rest:path}", OWN_AUTH),
+    # -- measurements
+    ("POST", "/api/v1/push", PUSH),
+    ("POST", "/v1/metrics", PUSH),
+    ("POST", "/api/v1/otlp/v1/metrics", PUSH),
+    # -- people: oneself
+    ("POST", "/signout", READ),
+    ("GET", "/account", READ),
+    ("POST", "/account/password", READ),
+    ("POST", "/account/signout-everywhere", READ),
+    ("GET", "/api/v1/me", READ),
+    # -- people: everybody
+    ("GET", "/audit", ADMINISTER),
+    ("GET", "/audit.csv", ADMINISTER),
+    ("GET", "/audit.json", ADMINISTER),
+    ("GET", "/api/v1/audit", ADMINISTER),
+    ("GET", "/api/v1/audit.csv", ADMINISTER),
+    ("GET POST", "/api/v1/users", ADMINISTER),
+    ("GET PATCH", "/api/v1/users/{name}", ADMINISTER),
+    ("POST", "/api/v1/users/{name}/password", ADMINISTER),
+    # -- pages, on-call, reach
+    ("GET", "/alerts", READ),
+    ("GET", "/pages/{id}", READ),
+    ("POST", "/pages/{id}/{act}", RESPOND, "page:id"),
+    ("GET", "/oncall", READ),
+    ("POST", "/oncall/changes", EDIT),
+    ("POST", "/oncall/changes/{id}/remove", EDIT),
+    ("POST", "/drills", EDIT),
+    ("GET", "/load", READ),
+    ("GET", "/reach", READ),
+    ("POST", "/reach/test", EDIT),
+    ("POST", "/reach/{act}", RESPOND),
+    ("GET", "/inbox", RESPOND),  # it shows one-tap links, which acknowledge
+    ("GET", "/api/v1/pages", READ),
+    ("GET", "/api/v1/pages/{id}", READ),
+    ("POST", "/api/v1/pages/{id}/{act}", RESPOND, "page:id"),
+    ("GET", "/api/v1/load", READ),
+    ("GET", "/api/v1/audit/engine", READ),
+    ("GET", "/api/v1/drills", READ),
+    ("POST", "/api/v1/drills", EDIT),
+    ("GET", "/api/v1/schedules", READ),
+    ("GET", "/api/v1/schedules/{name}/shifts", READ),
+    ("GET", "/api/v1/schedules/{name}/changes", READ),
+    ("POST", "/api/v1/schedules/{name}/changes", EDIT),
+    ("DELETE", "/api/v1/schedules/changes/{change_id}", EDIT),
+    ("GET", "/api/v1/deliveries", READ),
+    ("POST", "/api/v1/channels/{name}/test", EDIT),
+    # -- objectives
+    ("GET", "/", READ),
+    ("GET", "/metrics", READ),
+    ("GET", "/events", READ),
+    ("GET", "/parts/{rest:path}", READ),
+    ("GET", "/export.csv", READ),
+    ("GET", "/export.json", READ),
+    ("GET", "/services", READ),
+    ("GET", "/sources", READ),
+    ("POST", "/slo/{name:path}/corrections/{id}/remove", EDIT, "slo:name"),
+    ("POST", "/slo/{name:path}/corrections", EDIT, "slo:name"),
+    ("GET", "/slo/{name:path}", READ),
+    ("GET", "/api/v1/openapi.json", READ),
+    ("GET", "/api/v1/slos", READ),
+    ("POST", "/api/v1/slos/{name:path}/corrections", EDIT, "slo:name"),
+    ("DELETE", "/api/v1/slos/{name:path}/corrections/{correction_id}", EDIT, "slo:name"),
+    ("GET", "/api/v1/slos/{name:path}", READ),
+    ("GET", "/api/v1/services", READ),
+    ("GET", "/api/v1/journeys", READ),
+    ("GET", "/api/v1/sources", READ),
+    ("GET", "/api/v1/findings", READ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One row of the table: a pattern, its methods, what it needs and what it is about."""
+
+    methods: frozenset[str]
+    pattern: str
+    regex: re.Pattern[str]
+    needs: Needs
+    kind: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a request needs; ``kind`` and ``name`` say what it is about, if it says so."""
+
+    needs: Needs
+    kind: str = ""
+    name: str = ""
+
+
+def _doors(rows: Sequence[Row]) -> Iterator[Door]:
+    for row in rows:
+        methods, pattern, needs = row[0], row[1], row[2]
+        kind, _, parameter = (row[3] if len(row) == 4 else "").partition(":")
+        regex, _, parameters = compile_path(pattern)
+        if kind and parameter not in parameters:
+            raise ValueError(f"{pattern} has no {parameter!r}")
+        yield Door(frozenset(methods.split()), pattern, regex, needs, kind, parameter)
+
+
+DOORS: Sequence[Door] = tuple(_doors(TABLE))
+_UNDECLARED = Found(ADMINISTER)
+
+
+def needed(method: str, path: str, doors: Sequence[Door] = DOORS) -> Found:
+    """What a request needs: the first row whose method and pattern fit, else an admin."""
+    asked = "GET" if method in ("HEAD", "OPTIONS") else method
+    for door in doors:
+        if asked in door.methods and (match := door.regex.match(path)):
+            return Found(door.needs, door.kind, match[door.parameter] if door.parameter else "")
+    return _UNDECLARED
