@@ -8,7 +8,7 @@ import click
 
 from watchkeeper.faces.cli import common
 
-SCOPES = ["read", "push", "write", "admin"]
+SCOPES = ["read", "push", "respond", "write", "admin"]
 
 
 @click.group()
@@ -28,8 +28,11 @@ def token() -> None:
     help="What it opens; may be given again.",
 )
 @click.option("--days", type=float, help="Valid for this many days (default: until revoked).")
+@click.option("--user", help="Whose it is: it acts in their name and never opens more than they.")
 @common.db_option
-def create(name: str, scopes: tuple[str, ...], days: float | None, db: str | None) -> None:
+def create(
+    name: str, scopes: tuple[str, ...], days: float | None, user: str | None, db: str | None
+) -> None:
     """Make a token called NAME and print its secret, once."""
     from watchkeeper.access.model import Scope
     from watchkeeper.access.work import create_token
@@ -43,6 +46,7 @@ def create(name: str, scopes: tuple[str, ...], days: float | None, db: str | Non
             now,
             common.actor(),
             now + days * 86400 if days else None,
+            user,
         )
     click.echo(secret)
 
