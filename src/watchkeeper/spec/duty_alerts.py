@@ -101,7 +101,7 @@ def _check_rrule(spec: Reader, rule: str, start: datetime, lasts: float) -> None
     if not problem:
         try:
             made = rrulestr(_bounded(rule, start), dtstart=start)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
             problem = str(error)
             if "UNTIL values" in problem:
                 problem, fix = "UNTIL has an offset, but 'start' is local", "write UNTIL without Z"
