@@ -106,7 +106,7 @@ def _check_rrule(spec: Reader, rule: str, start: datetime, lasts: float) -> None
             if "UNTIL values" in problem:
                 problem, fix = "UNTIL has an offset, but 'start' is local", "write UNTIL without Z"
         else:
-            problem = _times_problem(made, lasts)
+            _check_times(spec, rule, made, lasts)
     if problem:
         spec.fault(
             "bad-rrule",
@@ -144,17 +144,25 @@ def _bounded(rule: str, start: datetime) -> str:
     return f"{rule};UNTIL={start + _ANYTIME:%Y%m%dT%H%M%S}"
 
 
-def _times_problem(made: Iterable[datetime], lasts: float) -> str:
-    try:
-        first = list(islice(made, 3))
-    except (ValueError, OverflowError) as error:
-        return str(error)
-    if not first:
-        return "it never comes"
+def _check_times(spec: Reader, rule: str, made: Iterable[datetime], lasts: float) -> None:
+    first = list(islice(made, 3))
     gaps = [(b - a).total_seconds() for a, b in pairwise(first)]
-    if gaps and min(gaps) <= lasts:
-        return "it comes again before 'duration' has passed"
-    return ""
+    if not first:
+        spec.fault(
+            "bad-rrule",
+            f"'{rule}' never comes",
+            "days that there are",
+            "mend it, or remove it",
+            "rrule",
+        )
+    elif gaps and min(gaps) <= lasts:
+        spec.fault(
+            "bad-rrule",
+            f"'{rule}' comes again before the {spec.text('duration')} of 'duration' have passed",
+            "times that lie further apart",
+            "write a shorter duration",
+            "rrule",
+        )
 
 
 # ---------------------------------------------------------------- alert policies

@@ -104,7 +104,7 @@ def check_settings(settings: Reader, kind: ChannelType, needed: list[str]) -> No
     settings.only(*(s.rstrip("*") for s in SETTINGS[kind]), *COMMON)
     for key in needed:
         if not settings.has(key):
-            settings.lacks(key, f"a channel of type {kind} needs it")
+            settings.lacks(key, f"what a channel of type {kind} needs")
     settings.flag("allow_private")
     length(settings, "timeout")
     whole(settings, "per_minute", 0)
@@ -151,17 +151,14 @@ def _in_clear(settings: Reader, key: str) -> None:
 
 
 def _check_reference(settings: Reader, key: str, written: dict[str, Any]) -> None:
-    reference = Reader(
-        settings.document, (*settings.path, key), written, settings.findings
-    )  # fmt: skip
-    reference.only("env", "file")
-    named = [k for k in ("env", "file") if reference.text(k)]
-    if len(named) != 1 and set(written) <= {"env", "file"}:
-        reference.fault(
+    named = [k for k in ("env", "file") if isinstance(written.get(k), str) and written[k].strip()]
+    if len(named) != 1 or len(written) != 1:
+        settings.fault(
             "bad-reference",
-            f"'{key}' is no reference",
+            f"'{key}' does not say where it is",
             "{env: NAME} or {file: PATH}",
-            "one of them",
+            "name one variable or one file",
+            key,
         )
 
 

@@ -101,8 +101,9 @@ def _advice(target: EscalationTarget, duty: Duty) -> str:
             return f"give '{target.name}' a contact"
         case TargetKind.TEAM:
             members = any(u.team == target.name for u in duty.users.values())
-            missing = "contacts" if members else "members"
-            return f"give team '{target.name}' {missing}" + ("" if members else ": team: of users")
+            if members:
+                return f"give the users of team '{target.name}' contacts"
+            return f"write team: {target.name} at its users"
         case _:
             return f"put people with contacts into the layers of '{target.name}'"
 
@@ -122,7 +123,7 @@ def _reaches(target: EscalationTarget, duty: Duty) -> bool:
             return any(u.contacts for u in duty.users.values() if u.team == target.name)
         case _:
             schedule = duty.schedules.get(target.name)
-            if schedule is None or schedule.ical:
+            if schedule is None or schedule.ical or not schedule.layers:
                 return True
             turns = [t for x in schedule.layers if not x.shadow for t in x.users]
             people = {user for turn in turns for user in turn.split("+")} - {"-"}

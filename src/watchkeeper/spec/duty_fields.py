@@ -27,7 +27,7 @@ from watchkeeper.spec.zones import zone_problems
 
 URGENCIES = ("page", "ticket", "info")
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)")
-_MATCHER = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(=~|!~|!=|=)\s*(.*?)\s*")
+_MATCHER = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(=~|!~|!=|=)\s*((?![=~]).*?)\s*")
 _NOTHING = re.compile(r"0+(ms|[smhdw])?")
 _NO_RULE = "label=value, label!=value, label=~regex or label!~regex"
 

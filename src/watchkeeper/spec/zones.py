@@ -16,7 +16,9 @@ def zone_problems(start: str, zone: str) -> list[tuple[str, str, str, str]]:
     found: list[tuple[str, str, str, str]] = []
     if zone and not _is_zone(zone):
         near = nearest(zone, available_timezones())
-        fix = f"did you mean '{near}'?" if near else ""
+        # An abbreviation looks like another that means something else: CEST is not EST.
+        sure = "/" in near or near.lower() == zone.lower()
+        fix = f"did you mean '{near}'?" if near and sure else ""
         found.append(("timeZone", f"'{zone}' is no time zone", "a name such as Europe/Berlin", fix))
     if start and not _is_time(start):
         expected = "local time such as 2026-01-01 00:00:00"
