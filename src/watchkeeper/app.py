@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector
 from watchkeeper.engine.loop import Loop
+from watchkeeper.engine.pager import Pager, PagerLoop
 from watchkeeper.engine.tick import Engine
 from watchkeeper.kernel.clock import Clock, SystemClock
 from watchkeeper.measure.model import Batch, Source
+from watchkeeper.notify.channels import open_channel
+from watchkeeper.notify.model import Transport, TransportError
+from watchkeeper.notify.sending import Outcome, Sender
+from watchkeeper.oncall import store as duty_store
+from watchkeeper.oncall.model import Site
+from watchkeeper.spec.duty import ChannelDefinition
 from watchkeeper.spec.model import SourceDefinition, SourceType
 from watchkeeper.store import Database
 
@@ -65,6 +77,65 @@ def build_engine(
     return Engine(db, paths, Collector(open_source), board or Board(), patience)
 
 
-def build_loop(engine: Engine, interval: float, clock: Clock | None = None) -> Loop:
-    """A loop that ticks the engine by the machine's clock."""
-    return Loop(engine, clock or SystemClock(), interval)
+def build_loop(
+    engine: Engine, interval: float, clock: Clock | None = None, pager: PagerLoop | None = None
+) -> Loop:
+    """A loop that ticks the engine by the machine's clock, and a pager that runs beside it."""
+    return Loop(engine, clock or SystemClock(), interval, pager)
+
+
+class Channels:
+    """The transports in use, opened when first needed, anew when their definition changes."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._open: dict[str, tuple[ChannelDefinition, Transport]] = {}
+        self._opening = threading.Lock()
+
+    def __call__(self, name: str) -> Transport:
+        """The transport of a channel. Raises TransportError when there is none."""
+        definition = self._board.posting.specs.duty.channels.get(name)
+        if definition is None:
+            raise TransportError(f"there is no channel {name!r} any more", permanent=True)
+        with self._opening:
+            held = self._open.get(name)
+            if held is not None and held[0] == definition:
+                return held[1]
+            made = open_channel(definition)
+            self._open[name] = (definition, made)
+        if held is not None:
+            held[1].close()
+        return made
+
+
+def site_of(db: Database, base_url: str) -> Site:
+    """Where our pages are, and what signs the links to them."""
+    with db.write() as conn:
+        secret = duty_store.signing_secret(conn)
+    return Site(base_url.rstrip("/"), secret)
+
+
+def build_pager(
+    db: Database, board: Board, site: Site, clock: Clock, workers: int = 32
+) -> PagerLoop:
+    """A pager over the real channels; each process is a replica of its own name."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="send")
+
+    def run(work: Callable[[], None]) -> object:
+        return pool.submit(work)
+
+    def told(_: Outcome) -> None:
+        board.post()
+
+    sender = Sender(
+        db,
+        Channels(board),
+        clock,
+        time.monotonic,
+        random.SystemRandom().random,
+        run,
+        f"r-{secrets.token_hex(8)}",
+        workers,
+        told,
+    )
+    return PagerLoop(Pager(db, lambda: board.posting.specs, site, sender), clock)

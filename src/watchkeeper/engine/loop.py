@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from watchkeeper.engine.pager import PagerLoop
 from watchkeeper.engine.tick import Engine
 from watchkeeper.kernel.clock import Clock
 
@@ -14,8 +15,11 @@ log = logging.getLogger("watchkeeper.engine")
 class Loop:
     """Runs ticks in a thread of its own every ``interval`` seconds until stopped."""
 
-    def __init__(self, engine: Engine, clock: Clock, interval: float) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, interval: float, pager: PagerLoop | None = None
+    ) -> None:
         self.engine = engine
+        self.pager = pager
         self.clock = clock
         self.interval = interval
         self._stop = threading.Event()
@@ -24,10 +28,14 @@ class Loop:
     def start(self) -> None:
         """Begin ticking."""
         self._thread.start()
+        if self.pager is not None:
+            self.pager.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask to stop and wait for the tick under way."""
         self._stop.set()
+        if self.pager is not None:
+            self.pager.stop(timeout)
         if self._thread.is_alive():
             self._thread.join(timeout)
         self.engine.collector.close()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.alerting.model import Alert
 from watchkeeper.engine.board import Board
+from watchkeeper.faces.services import Services
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.notify import outbox
@@ -377,3 +378,8 @@ class Duty:
 def _hashed(code: str, key: tuple[str, str, str]) -> str:
     """Codes are short and live for minutes; the address keeps one from serving for another."""
     return hashlib.sha256("\n".join((code, *key)).encode()).hexdigest()
+
+
+def duty_of(services: Services) -> Duty:
+    """The same over a server that was built without: links go nowhere, nothing is sent."""
+    return Duty(services.db, services.board, services.clock, Site("", secrets.token_bytes(32)))

@@ -17,12 +17,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from watchkeeper.access.model import Scope
 from watchkeeper.engine.loop import Loop
 from watchkeeper.faces.api.routes import build_api
+from watchkeeper.faces.duty import Duty, duty_of
 from watchkeeper.faces.guard import Guard
 from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
 from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.signin import signin_routes
+from watchkeeper.faces.teams import team_of
 from watchkeeper.faces.web.app import build_web
+from watchkeeper.faces.web.audit import audit_routes
+from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.kernel.errors import WatchkeeperError
 
@@ -30,7 +34,10 @@ __all__ = ["build_server", "run"]
 
 
 def build_server(
-    services: Services, loop: Loop | None = None, anonymous: frozenset[Scope] = frozenset()
+    services: Services,
+    loop: Loop | None = None,
+    anonymous: frozenset[Scope] = frozenset(),
+    duty: Duty | None = None,
 ) -> Starlette:
     """The whole application. With a loop, ticking starts and stops with it."""
 
@@ -45,9 +52,15 @@ def build_server(
                 await run_in_threadpool(loop.stop)
 
     return Starlette(
-        routes=_routes(services),
+        routes=_routes(services, duty or duty_of(services)),
         middleware=[
-            Middleware(Guard, db=services.db, clock=services.clock, anonymous=anonymous),
+            Middleware(
+                Guard,
+                db=services.db,
+                clock=services.clock,
+                anonymous=anonymous,
+                team_of=team_of(services),
+            ),
             Middleware(GZipMiddleware, minimum_size=1500, compresslevel=5),
         ],
         exception_handlers={WatchkeeperError: _our_error},
@@ -55,7 +68,7 @@ def build_server(
     )
 
 
-def _routes(services: Services) -> Sequence[BaseRoute]:
+def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
     def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -72,7 +85,9 @@ def _routes(services: Services) -> Sequence[BaseRoute]:
         Route("/metrics", metrics),
         *signin_routes(services),
         *push_routes(services),
-        Mount("/api", build_api(services)),
+        *audit_routes(services),
+        *duty_routes(duty, services),
+        Mount("/api", build_api(services, duty)),
         *build_web(services),
     ]
 

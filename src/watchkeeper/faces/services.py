@@ -17,6 +17,7 @@ from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import SourceHealth
+from watchkeeper.oncall import store as duty_store
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import Correction, Fleet, SloDetail
 from watchkeeper.spec.model import Finding, Specs
@@ -59,6 +60,11 @@ class Services:
         """What hinders the engine now, or ''."""
         return self.board.posting.trouble
 
+    def alone(self) -> int:
+        """How many pages are open that nobody has."""
+        with self.db.read() as conn:
+            return duty_store.count_open(conn)
+
     def demo_note(self) -> str:
         """What to say over every page of a demonstration."""
         return self.demo
@@ -70,7 +76,11 @@ class Services:
     def ready(self) -> bool:
         """True when the engine has ticked of late and has no trouble."""
         posting = self.board.posting
-        return not posting.trouble and self.clock.now() - posting.ticked_at < STALE_AFTER
+        return (
+            not posting.trouble
+            and not posting.broken
+            and self.clock.now() - posting.ticked_at < STALE_AFTER
+        )
 
     # -- reading the ledger
     def detail(self, name: str) -> SloDetail:

@@ -77,15 +77,12 @@ def _group_for(
     graph: Mapping[str, Sequence[str]],
 ) -> str:
     own = group_of(alert)
-    if own in pages or own in placed:
-        return own
-    for service in sorted(dependencies(alert.service, graph)):
-        page = pages.get(service)
+    for group in (own, *sorted(dependencies(alert.service, graph))):
+        page, there = pages.get(group), placed.get(group)
         if page is not None and RANK[Urgency(page.urgency)] >= RANK[alert.urgency]:
-            return service
-        there = placed.get(service)
+            return group
         if there and max(RANK[a.urgency] for a in there.alerts) >= RANK[alert.urgency]:
-            return service
+            return group
     return own
 
 

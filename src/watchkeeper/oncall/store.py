@@ -225,6 +225,12 @@ def count(conn: Connection, *, without_step: bool = False, due_before: Seconds =
     return int(conn.execute(query).scalar_one())
 
 
+def count_open(conn: Connection) -> int:
+    """How many pages nobody has."""
+    query = select(func.count()).select_from(page).where(page.c.state == str(PageState.OPEN))
+    return int(conn.execute(query).scalar_one())
+
+
 def _with_id(made: Page, page_id: int) -> Page:
     return Page(**{**{n: getattr(made, n) for n in Page.__slots__}, "id": page_id})
 

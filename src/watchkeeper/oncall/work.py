@@ -56,12 +56,13 @@ def route(conn: Connection, specs: Specs, site: Site, now: Seconds, limit: int =
         return 0
     store.lock_routing(conn)
     fresh = [a for a in waiting if a.page_id is None and a.state is AlertState.OPEN]
-    for placement in place(fresh, store.running(conn), specs, now):
-        _put(conn, placement, specs, site, now)
     placed = {a.id for a in fresh}
     changed = [a for a in waiting if a.id not in placed]
+    # What is over first: a new alert must not join a page that ends in the same step.
     _settle(conn, changed, site, now)
     alerts_work.settle(conn, [a.id for a in changed])
+    for placement in place(fresh, store.running(conn), specs, now):
+        _put(conn, placement, specs, site, now)
     return len(waiting)
 
 

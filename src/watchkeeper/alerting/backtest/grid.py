@@ -67,30 +67,37 @@ def usual() -> list[Plan]:
 
 
 def recommend(scores: Sequence[Score]) -> Recommendation | None:
-    """The plan that misses least; of those the one that calls least for nothing; then the quietest;
-    then the quickest. None when there is nothing to choose by (no incident, or no plan)."""
+    """The plan that misses least; of those the one that calls least for nothing; then the one that
+    calls least, the quickest to tell, and the quickest to be quiet again.
+
+    None when there is nothing to choose by (no incident, or no plan).
+    """
     judged = [s for s in scores if s.recall is not None]
     if not judged:
         return None
     best = min(judged, key=_worse)
-    return Recommendation(best.plan.name, _reason(best, judged))
+    return Recommendation(best.plan.name, _reason(best, [s for s in judged if s is not best]))
 
 
-def _worse(score: Score) -> tuple[float, float, float, float]:
+def _worse(score: Score) -> tuple[float, ...]:
+    times = (score.median("detection"), score.median("reset"))
     precision = 1.0 if score.precision is None else score.precision
-    detection = score.median("detection")
-    quick = float("inf") if detection is None else detection
-    return (-(score.recall or 0.0), -precision, _calls(score), quick)
+    quick = (float("inf") if t is None else t for t in times)
+    return (-(score.recall or 0.0), -precision, _calls(score), *quick, score.tickets_per_week)
 
 
 def _calls(score: Score) -> float:
-    return score.pages_per_week + score.tickets_per_week
+    """How often a week it calls: by page, or by ticket if that is all it does."""
+    return score.pages_per_week if score.pages else score.tickets_per_week
 
 
-def _reason(best: Score, judged: Sequence[Score]) -> str:
+def _found(score: Score) -> int:
+    return sum(t.detection is not None for t in score.told)
+
+
+def _reason(best: Score, others: Sequence[Score]) -> str:
     incidents = len(best.told)
-    found = sum(t.detection is not None for t in best.told)
-    said = [f"it tells {found} of {incidents} incident{'s' if incidents > 1 else ''}"]
+    said = [f"it tells {_found(best)} of {incidents} incident{'s' if incidents > 1 else ''}"]
     loud = best.pages or best.tickets
     if loud and best.precision is not None:
         wrong = round(loud * (1 - best.precision))
@@ -99,21 +106,27 @@ def _reason(best: Score, judged: Sequence[Score]) -> str:
     detection = best.median("detection")
     if detection is not None:
         said.append(f"typically {text.duration(detection)} after the start")
-    others = [s for s in judged if s is not best]
     if others:
         said.append(_beside(best, min(others, key=_worse)))
     return "; ".join(said) + "."
 
 
 def _beside(best: Score, other: Score) -> str:
+    """What the next best does worse: the first of the grounds on which they differ."""
     name = f"the next best ({other.plan.name})"
-    if (other.recall or 0.0) < (best.recall or 0.0):
-        return f"{name} tells {sum(t.detection is not None for t in other.told)}"
-    if (other.precision or 1.0) < (best.precision or 1.0):
-        return f"{name} is right less often ({text.whole_percent(other.precision)})"
-    mine, theirs = _calls(best), _calls(other)
-    if theirs > mine:
-        return f"{name} calls {theirs:.2g} times a week, this one {mine:.2g}"
-    if _worse(other) == _worse(best):
-        return f"{name} does as well"
-    return f"{name} takes {text.duration(other.median('detection'))}"
+    grounds = zip(_worse(best), _worse(other), range(6), strict=True)
+    match next((i for mine, theirs, i in grounds if mine != theirs), None):
+        case 0:
+            return f"{name} tells {_found(other)}"
+        case 1:
+            return f"{name} is right in {text.whole_percent(other.precision)} of its calls"
+        case 2:
+            return f"{name} calls {_calls(other):.2g} times a week, this one {_calls(best):.2g}"
+        case 3:
+            return f"{name} takes {text.duration(other.median('detection'))}"
+        case 4:
+            return f"{name} is quiet again only after {text.duration(other.median('reset'))}"
+        case 5:
+            return f"{name} makes more tickets"
+        case _:
+            return f"{name} does as well"

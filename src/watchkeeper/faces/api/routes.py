@@ -11,7 +11,10 @@ from fastapi.responses import JSONResponse
 from watchkeeper import __version__
 from watchkeeper.access.model import Principal
 from watchkeeper.faces.api import render
+from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
+from watchkeeper.faces.api.people import people_routes
+from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
 from watchkeeper.slo.contract import status_json
@@ -27,7 +30,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 State = Literal["ok", "at_risk", "depleted", "no_data"]
 
 
-def build_api(services: Services) -> FastAPI:
+def build_api(services: Services, duty: Duty) -> FastAPI:
     """The API as an application to be mounted at ``/api``."""
     app = FastAPI(
         title="Watchkeeper",
@@ -41,6 +44,8 @@ def build_api(services: Services) -> FastAPI:
     _slo_routes(router, services)
     _correction_routes(router, services)
     _context_routes(router, services)
+    people_routes(router, services)
+    duty_router(router, duty)
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -7,11 +7,15 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from watchkeeper.faces.cli import common
 from watchkeeper.kernel.errors import UserError
+
+if TYPE_CHECKING:
+    from watchkeeper.store import Database
 
 
 @click.command()
@@ -39,6 +43,11 @@ from watchkeeper.kernel.errors import UserError
     help="Also let them push and correct; for demonstrations. Loopback only.",
 )
 @click.option(
+    "--url",
+    envvar="WATCHKEEPER_URL",
+    help="Where people reach this server, for links in messages. Default: http://HOST:PORT.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -52,6 +61,7 @@ def serve(
     interval: float,
     anonymous_read: bool,
     anonymous_write: bool,
+    url: str | None,
     log_level: str,
 ) -> None:
     """Watch the specs' SLOs and serve pages and API until stopped.
@@ -73,7 +83,8 @@ def serve(
     # httpx logs every request's URL, which may hold secrets of a data source.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write)
+    where = url or f"http://{host}:{port}"
+    _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where)
 
 
 def _run(
@@ -84,9 +95,11 @@ def _run(
     interval: float,
     read: bool,
     write: bool,
+    url: str,
 ) -> None:
     from watchkeeper.access.model import Scope
-    from watchkeeper.app import build_engine, build_loop
+    from watchkeeper.app import build_engine, build_loop, build_pager, site_of
+    from watchkeeper.faces.duty import Duty
     from watchkeeper.faces.server import build_server, run
     from watchkeeper.faces.services import Services
     from watchkeeper.kernel.clock import SystemClock
@@ -95,6 +108,10 @@ def _run(
     with common.open_db(db) as database:
         engine = build_engine(database, [specs_dir], patience=interval / 2)
         engine.start(clock.now())
+        site = site_of(database, url)
+        pager = build_pager(database, engine.board, site, clock)
+        engine.wake = pager.wake
+        duty = Duty(database, engine.board, clock, site, pager.wake)
         services = Services(
             database, engine.board, clock, os.environ.get("WATCHKEEPER_DEMO_NOTE", "")
         )
@@ -104,13 +121,29 @@ def _run(
                 *([Scope.WRITE, Scope.PUSH] if write else []),
             ]
         )
-        app = build_server(services, build_loop(engine, interval, clock), anonymous)
+        loop = build_loop(engine, interval, clock, pager)
+        app = build_server(services, loop, anonymous, duty)
         click.echo(
             f"Watchkeeper on http://{host}:{port} · {len(engine.board.posting.specs.slos)} "
             f"objectives from {specs_dir} · ledger {database.url}",
             err=True,
         )
+        _offer_setup(database, url, clock.now())
         run(app, host, port)
+
+
+def _offer_setup(database: Database, url: str, now: float) -> None:
+    """While nobody can sign in, print a one-time link that makes the first admin."""
+    from watchkeeper.access.people import needs_setup, setup_secret
+
+    with database.write() as conn:
+        secret = setup_secret(conn, now) if needs_setup(conn) else None
+    if secret is not None:
+        click.echo(
+            f"Nobody can sign in yet. Make the first admin (once, within a day):\n"
+            f"  {url.rstrip('/')}/setup?key={secret}",
+            err=True,
+        )
 
 
 def _loopback(host: str) -> bool:

@@ -42,6 +42,10 @@ class WebServices(Protocol):
         """What hinders the engine now, or ''."""
         ...
 
+    def alone(self) -> int:
+        """How many pages are open that nobody has."""
+        ...
+
     def demo_note(self) -> str:
         """What to say over every page of a demonstration, or ''."""
         ...

@@ -76,6 +76,8 @@ class Frame:
     broken: tuple[str, ...]
     user: str
     may_leave: bool
+    alone: int
+    inbox: bool
 
 
 def frame(request: Request, services: WebServices, here: str) -> Frame:
@@ -96,6 +98,8 @@ def frame(request: Request, services: WebServices, here: str) -> Frame:
         broken=tuple(str(f) for f in services.reload_problem()),
         user=principal.name if principal else "",
         may_leave=principal is not None and principal.name != "anonymous",
+        alone=services.alone(),
+        inbox=any(c.type == "inbox" for c in services.specs().duty.channels.values()),
     )
 
 

@@ -138,13 +138,13 @@ class Handlers:
     # -- corrections
     async def add_correction(self, request: Request) -> Response:
         """Exclude an interval, then show the page again."""
-        fields = await _form(request)
+        fields = await read_form(request)
         return await run_in_threadpool(self._add_correction, request, fields)
 
     def _add_correction(self, request: Request, fields: Mapping[str, str]) -> Response:
         name = request.path_params["name"]
         if not same_origin(request.headers):
-            return self._foreign(request)
+            return self.foreign(request)
         try:
             self.services.add_correction(
                 name,
@@ -163,12 +163,13 @@ class Handlers:
     def remove_correction(self, request: Request) -> Response:
         """Count an interval again, then show the page."""
         if not same_origin(request.headers):
-            return self._foreign(request)
+            return self.foreign(request)
         name = request.path_params["name"]
         self.services.remove_correction(name, request.path_params["id"], _author(request, {}))
         return RedirectResponse(words.slo_url(name) + "#corrections", 303)
 
-    def _foreign(self, request: Request) -> Response:
+    def foreign(self, request: Request) -> Response:
+        """A form of another site is refused."""
         return self.pages.wrong(
             request,
             403,
@@ -239,7 +240,8 @@ class Handlers:
         return self.pages.wrong(request, status, title, error.message, error.hint)
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a small form; raises UserError for one that is too long."""
     body = b""
     async for chunk in request.stream():
         body += chunk

@@ -75,7 +75,7 @@
     link(next).focus();
     next.scrollIntoView({ block: "nearest" });
   }
-  const GO = { s: "/", v: "/services", m: "/sources" };
+  const GO = { s: "/", a: "/alerts", o: "/oncall", v: "/services", m: "/sources" };
   let going = 0;
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -89,6 +89,11 @@
     else if (event.key === "/") { const search = document.getElementById("q"); if (search) { event.preventDefault(); search.focus(); search.select(); } }
     else if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
+    else if (event.key === "a" || event.key === "r") {
+      // Answers only where one stands: a key pressed by chance must acknowledge nothing elsewhere.
+      const row = document.activeElement?.closest("[data-row]") ?? document.querySelector(".answer");
+      row?.querySelector(`[data-key="${event.key}"]`)?.click();
+    }
     else if (event.key === "?") document.getElementById("help").showModal();
   });
 })();

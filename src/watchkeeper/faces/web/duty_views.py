@@ -1,0 +1,517 @@
+"""What the pages on alerts and on-call show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from watchkeeper.alerting.model import Alert
+from watchkeeper.faces.web import words
+from watchkeeper.faces.web.words import Badge
+from watchkeeper.kernel import text
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.notify.outbox import Delivery
+from watchkeeper.oncall.load import LIMIT, Load
+from watchkeeper.oncall.model import Page, PageState
+from watchkeeper.oncall.schedule.model import Shift
+from watchkeeper.oncall.store import Proof
+from watchkeeper.spec.duty import EscalationPolicyDefinition, EscalationTarget, ScheduleDefinition
+from watchkeeper.spec.model import Specs
+from watchkeeper.store.timeline import Event
+
+BADGES: Mapping[PageState, Badge] = {
+    PageState.OPEN: Badge("burn", "Nobody has it"),
+    PageState.ACKED: Badge("watch", "Acknowledged"),
+    PageState.RESOLVED: Badge("ok", "Resolved"),
+}
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """A page in the list."""
+
+    id: int
+    url: str
+    title: str
+    sub: str
+    badge: Badge
+    urgency: str
+    since: str
+    who: str
+    next: str
+    open: bool
+    acked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PagesView:
+    """The list of pages: who has what, what comes next."""
+
+    headline: str
+    summary: str
+    rows: Sequence[PageRow]
+    weak: Sequence[str]
+    every: bool
+    refresh: str
+    more: str | None
+
+
+def pages_view(
+    pages: Sequence[Page],
+    specs: Specs,
+    weak: Iterable[str],
+    now: Seconds,
+    every: bool,
+    limit: int,
+) -> PagesView:
+    """Open ones first, then those that somebody has, each oldest first; then what is over."""
+    ordered = sorted(pages, key=_order)
+    alone = sum(p.state is PageState.OPEN for p in pages)
+    held = sum(p.state is PageState.ACKED for p in pages)
+    return PagesView(
+        headline=_headline(alone, held),
+        summary="Open pages call people until somebody acknowledges; nothing is dropped.",
+        rows=[page_row(p, specs, now) for p in ordered],
+        weak=tuple(weak),
+        every=every,
+        refresh="/parts/alerts?all=1" if every else "/parts/alerts",
+        more=f"/alerts?all=1&before={min(p.id for p in pages)}"
+        if every and len(pages) == limit
+        else None,
+    )
+
+
+def _order(page: Page) -> tuple[int, float]:
+    rank = {PageState.OPEN: 0, PageState.ACKED: 1, PageState.RESOLVED: 2}[page.state]
+    return rank, -page.opened_at if page.state is PageState.RESOLVED else page.opened_at
+
+
+def _headline(alone: int, held: int) -> str:
+    if alone:
+        return f"{words.plural(alone, 'page is', 'pages are')} open and nobody has " + (
+            "it yet" if alone == 1 else "them yet"
+        )
+    if held:
+        return f"{words.plural(held, 'page is', 'pages are')} in someone's hands"
+    return "Nobody is needed now"
+
+
+def page_row(page: Page, specs: Specs, now: Seconds) -> PageRow:
+    """One page."""
+    more = f" · {words.plural(page.alerts, 'alert')}" if page.alerts > 1 else ""
+    kind = "Fire drill" if page.kind == "drill" else words.service_name(specs, page.service)
+    return PageRow(
+        id=page.id,
+        url=f"/pages/{page.id}",
+        title=page.title,
+        sub=f"#{page.id} · {kind or 'no service'}{more}",
+        badge=BADGES[page.state],
+        urgency=page.urgency,
+        since=f"{words.day_clock(page.opened_at)} · {text.duration(now - page.opened_at)} ago",
+        who=_who(page, now),
+        next=_next(page, now),
+        open=page.state is not PageState.RESOLVED,
+        acked=page.state is PageState.ACKED,
+    )
+
+
+def _who(page: Page, now: Seconds) -> str:
+    if page.state is PageState.RESOLVED:
+        took = (page.resolved_at or now) - page.opened_at
+        return f"{page.resolved_by}, after {text.duration(took)}"
+    if page.state is PageState.ACKED:
+        return page.acked_by
+    return words.plural(page.calls, "call") + " so far" if page.calls else "about to call"
+
+
+def _next(page: Page, now: Seconds) -> str:
+    if page.state is PageState.RESOLVED:
+        return "–"
+    if page.due_at is None:
+        return "none: acknowledged for good"
+    when = text.duration(max(0.0, page.due_at - now))
+    if page.state is PageState.ACKED:
+        what = "snooze ends" if page.snoozed_until is not None else "acknowledgement expires"
+        return f"{what} in {when}"
+    return f"{_next_step(page)} in {when}" if page.due_at > now else f"{_next_step(page)} now"
+
+
+def _next_step(page: Page) -> str:
+    policy = page.policy
+    if policy is None:
+        return "looking for a policy"
+    if page.step < len(policy.steps):
+        return f"step {page.step + 1}: {targets(policy.steps[page.step].targets)}"
+    if page.round < policy.repeat:
+        return f"round {page.round + 2}: {targets(policy.steps[0].targets)}"
+    return f"fallback: {targets(policy.fallback or policy.steps[-1].targets)}"
+
+
+def targets(given: Sequence[EscalationTarget]) -> str:
+    """``schedule shop, user ann``."""
+    return ", ".join(f"{t.kind} {t.name}" + (f" {t.address}" if t.address else "") for t in given)
+
+
+# ---------------------------------------------------------------- one page
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Something that happened."""
+
+    at: str
+    what: str
+    sub: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryView:
+    """One page with all that happened."""
+
+    row: PageRow
+    lead: Sequence[tuple[str, str, str]]
+    alerts: Sequence[tuple[str, str, str, str]]
+    links: Sequence[tuple[str, str]]
+    explanation: str
+    steps: Sequence[tuple[str, str, str]]
+    lines: Sequence[Line]
+    sends: Sequence[tuple[str, str, str, str, str]]
+    refresh: str
+
+
+def story_view(
+    page: Page,
+    alerts: Sequence[Alert],
+    events: Sequence[Event],
+    deliveries: Sequence[Delivery],
+    specs: Specs,
+    now: Seconds,
+) -> StoryView:
+    """What is it, who has it, what comes next; then the whole story."""
+    first = alerts[0] if alerts else None
+    return StoryView(
+        row=page_row(page, specs, now),
+        lead=_lead(page, now),
+        alerts=[
+            (a.summary, str(a.state), words.day_clock(a.opened_at), a.quiet or f"{a.count}×")
+            for a in alerts
+        ],
+        links=[(t, u) for a in alerts[:5] for t, u in a.links if u.startswith(("/", "http"))],
+        explanation=str(first.details.get("explanation", "")) if first else "",
+        steps=steps_of(page.policy, page.step if page.state is PageState.OPEN else -1),
+        lines=[_line(e) for e in reversed(events)],
+        sends=[send_line(d, now) for d in deliveries],
+        refresh=f"/parts/pages/{page.id}",
+    )
+
+
+def _lead(page: Page, now: Seconds) -> list[tuple[str, str, str]]:
+    acked = page.acked_at - page.opened_at if page.acked_at is not None else None
+    over = page.resolved_at - page.opened_at if page.resolved_at is not None else None
+    called = page.first_call_at - page.opened_at if page.first_call_at is not None else None
+    return [
+        ("First called", "–" if called is None else text.duration(called), "after it opened"),
+        ("Acknowledged", "–" if acked is None else text.duration(acked), page.acked_by or "nobody"),
+        (
+            "Resolved",
+            "–" if over is None else text.duration(over),
+            page.resolved_by or f"open for {text.duration(now - page.opened_at)}",
+        ),
+    ]
+
+
+def steps_of(policy: EscalationPolicyDefinition | None, at: int) -> list[tuple[str, str, str]]:
+    """(title, targets, state) of each step, for the graph; ``at`` is the one that comes next."""
+    if policy is None:
+        return []
+    made = [
+        (
+            f"Step {i + 1}",
+            targets(s.targets),
+            "next" if i == at else "done" if i < at else "",
+        )
+        for i, s in enumerate(policy.steps)
+    ]
+    repeat = f"Repeat {policy.repeat}×" if policy.repeat else "No repeat"
+    fallback = targets(policy.fallback) if policy.fallback else "the last step again"
+    state = "next" if at >= len(policy.steps) else ""
+    return [*made, (f"{repeat}, then", fallback, state)]
+
+
+_WHAT = {
+    "page.opened": ("Opened", "burn"),
+    "page.called": ("Called", "watch"),
+    "page.nobody": ("Nobody to call", "spent"),
+    "page.joined": ("More alerts joined", "burn"),
+    "page.acknowledged": ("Acknowledged", "ok"),
+    "page.resolved": ("Resolved", "ok"),
+    "page.snoozed": ("Snoozed", "watch"),
+    "page.reassigned": ("Reassigned", "watch"),
+    "page.responders": ("Called as well", "watch"),
+    "page.note": ("Note", "none"),
+    "drill.started": ("Drill started", "watch"),
+}
+
+
+def _line(event: Event) -> Line:
+    what, key = _WHAT.get(event.kind, (event.kind, "none"))
+    return Line(
+        words.day_clock(event.at) + words.clock(event.at)[5:],
+        what,
+        _said(event.kind, event.data, event.actor),
+        key,
+    )
+
+
+def _said(kind: str, data: Mapping[str, Any], actor: str) -> str:
+    match kind:
+        case "page.called" | "page.responders":
+            by = f" ({', '.join(data['via'])})" if data.get("via") else ""
+            return f"{', '.join(data.get('called', ()))}{by}: {data.get('what', actor)}"
+        case "page.note":
+            return f"{actor}: {data.get('text', '')}"
+        case "page.reassigned":
+            note = f": {data['note']}" if data.get("note") else ""
+            return f"by {actor} to {', '.join(data.get('to', ()))}{note}"
+        case "page.joined" | "page.opened":
+            policy = f", policy {data['policy']}" if data.get("policy") else ""
+            return words.plural(int(data.get("count", 0)), "alert") + policy
+        case "page.nobody":
+            return str(data.get("what", ""))
+        case _:
+            return f"by {actor}"
+
+
+def send_line(row: Delivery, now: Seconds) -> tuple[str, str, str, str, str]:
+    """(shape, word, to whom, when, outcome) of a delivery."""
+    state = {"sent": "ok", "failed": "spent", "cancelled": "none"}.get(row.state, "watch")
+    if row.state == "due":
+        word = f"due in {text.duration(max(0.0, row.due_at - now))}"
+    else:
+        word = {"leased": "being sent"}.get(row.state, row.state)
+    when = words.day_clock(row.sent_at) + words.clock(row.sent_at)[5:] if row.sent_at else "–"
+    twice = " · perhaps a duplicate" if row.maybe_duplicate else ""
+    note = f"{row.outcome}{twice}" if row.outcome else twice.removeprefix(" · ")
+    return state, word, f"{row.user or 'shared'} by {row.channel} ({row.address})", when, note
+
+
+# ---------------------------------------------------------------- schedules
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A shift on the calendar strip: place and width in percent of it."""
+
+    left: float
+    width: float
+    who: str
+    label: str
+    tone: int
+    gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """One schedule: who, until when, who next, gaps."""
+
+    name: str
+    title: str
+    zone: str
+    now: str
+    until: str
+    next: str
+    gaps: Sequence[str]
+    days: Sequence[tuple[float, str]]
+    blocks: Sequence[Block]
+    table: Sequence[tuple[str, str, str, str]]
+    ical: str
+
+
+SPAN_DAYS = 14
+
+
+def schedule_view(
+    schedule: ScheduleDefinition,
+    shifts: Sequence[Shift],
+    gaps: Sequence[Shift],
+    specs: Specs,
+    start: Seconds,
+    now: Seconds,
+) -> ScheduleView:
+    """The next two weeks of a schedule, in its own time zone."""
+    zone = ZoneInfo(schedule.time_zone)
+    span = SPAN_DAYS * DAY
+    people = sorted({u for s in shifts for u in s.users})
+    here = next((s for s in shifts if s.start <= now < s.end), None)
+    after = next(
+        (s for s in shifts if s.start > now and s.users != (here.users if here else ())), None
+    )
+    return ScheduleView(
+        name=schedule.name,
+        title=schedule.display_name,
+        zone=schedule.time_zone,
+        now=names(here.users, specs) if here and here.users else "nobody",
+        until=local(here.end, zone) if here and here.end < start + span else "further on",
+        next=f"{names(after.users, specs)} from {local(after.start, zone)}"
+        if after
+        else "nobody else",
+        gaps=[f"{local(g.start, zone)} to {local(g.end, zone)}" for g in gaps],
+        days=_days(start, zone),
+        blocks=[_block(s, specs, people, start, span, zone) for s in shifts],
+        table=[
+            (local(s.start, zone), local(s.end, zone), names(s.users, specs) or "nobody", _why(s))
+            for s in shifts
+        ],
+        ical=f"/ical/schedule/{schedule.name}.ics",
+    )
+
+
+def _why(shift: Shift) -> str:
+    shadows = f"shadow: {', '.join(shift.shadows)}" if shift.shadows else ""
+    return " · ".join(x for x in (shift.layer, shift.reason, shadows) if x)
+
+
+def _block(
+    shift: Shift, specs: Specs, people: Sequence[str], start: Seconds, span: float, zone: ZoneInfo
+) -> Block:
+    who = names(shift.users, specs) or "nobody"
+    label = f"{who}, {local(shift.start, zone)} to {local(shift.end, zone)}"
+    return Block(
+        round(100 * (shift.start - start) / span, 3),
+        round(100 * (shift.end - shift.start) / span, 3),
+        who,
+        label,
+        people.index(shift.users[0]) % 6 if shift.users else 0,
+        not shift.users,
+    )
+
+
+def _days(start: Seconds, zone: ZoneInfo) -> list[tuple[float, str]]:
+    first = datetime.fromtimestamp(start, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    found = []
+    for i in range(1, SPAN_DAYS + 1):
+        day = (first.replace(tzinfo=None) + timedelta(days=i)).replace(tzinfo=zone)
+        place = 100 * (day.timestamp() - start) / (SPAN_DAYS * DAY)
+        if place < 97:
+            found.append((round(place, 3), f"{day:%a} {day.day}"))
+    return found
+
+
+def local(at: Seconds, zone: ZoneInfo) -> str:
+    """``Mon 5 Jan 09:00``, in this zone."""
+    then = datetime.fromtimestamp(at, zone)
+    return f"{then:%a} {then.day} {then:%b %H:%M}"
+
+
+def names(users: Iterable[str], specs: Specs) -> str:
+    """Display names."""
+    known = specs.duty.users
+    return ", ".join(known[u].display_name if u in known else u for u in users)
+
+
+# ---------------------------------------------------------------- channels, proofs, load
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """How a person is reached, and the last proof that it works."""
+
+    user: str
+    name: str
+    channel: str
+    address: str
+    verified: str
+    drilled: str
+    last: str
+    key: str
+
+
+def contacts(
+    specs: Specs,
+    proofs: Mapping[tuple[str, str, str], Proof],
+    outcomes: Mapping[tuple[str, str], Delivery],
+) -> list[ContactRow]:
+    """Every contact of every user."""
+    rows = []
+    for user in specs.duty.users.values():
+        for contact in user.contacts:
+            proof = proofs.get((user.name, contact.channel, contact.address))
+            last = outcomes.get((contact.channel, contact.address))
+            rows.append(
+                ContactRow(
+                    user.name,
+                    user.display_name,
+                    contact.channel,
+                    contact.address,
+                    _when(proof.verified_at if proof else None),
+                    _when(proof.drilled_at if proof else None),
+                    outcome(last),
+                    outcome_key(last),
+                )
+            )
+    return rows
+
+
+def outcome(row: Delivery | None) -> str:
+    """The last outcome in words."""
+    if row is None:
+        return "never used"
+    if row.sent_at is not None:
+        return f"sent {words.day_clock(row.sent_at)}"
+    return f"{row.state}: {row.outcome}" if row.outcome else row.state
+
+
+def outcome_key(row: Delivery | None) -> str:
+    """The last outcome as a shape."""
+    if row is None:
+        return "none"
+    if row.state == "sent":
+        return "ok"
+    return "spent" if row.state == "failed" else "watch"
+
+
+def _when(at: Seconds | None) -> str:
+    return "never" if at is None else words.day_clock(at)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    """What being on call cost one rotation, this period and the one before."""
+
+    rotation: str
+    pages: str
+    trend: str
+    out_of_hours: str
+    interrupted: str
+    over: str
+    over_key: str
+    mtta: str
+    mttr: str
+
+
+def load_rows(this: Sequence[Load], before: Sequence[Load]) -> list[LoadRow]:
+    """Rotations by name; none stands for a person."""
+    old = {b.rotation: b for b in before}
+    return [_load_row(each, old.get(each.rotation)) for each in this]
+
+
+def _load_row(each: Load, old: Load | None) -> LoadRow:
+    step = each.pages - (old.pages if old else 0)
+    return LoadRow(
+        each.rotation.partition(":")[2] or each.rotation,
+        str(each.pages),
+        "as before" if step == 0 else f"{step:+d}",
+        str(each.out_of_hours),
+        str(each.interrupted_hours),
+        f"{words.plural(each.shifts_over_limit, 'shift')} over {LIMIT}"
+        if each.shifts_over_limit
+        else "within the limit",
+        "burn" if each.shifts_over_limit else "ok",
+        "–" if each.mtta is None else text.duration(each.mtta),
+        "–" if each.mttr is None else text.duration(each.mttr),
+    )
