@@ -11,6 +11,8 @@ from watchkeeper import __version__
 from watchkeeper.kernel.errors import WatchkeeperError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "audit": ("audit:audit", "Who did what, when: search and export the audit log."),
+    "backtest": ("backtest:backtest", "What alert policies would have done over a history."),
     "calc": ("calc:calc", "What a target allows, in time and events."),
     "completion": ("completion:completion", "Print the completion script of your shell."),
     "correct": ("correct:correct", "Exclude an interval from an SLO, with a reason."),
@@ -24,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve:serve", "Run the server: engine, pages and API."),
     "status": ("status:status", "Show the state of every SLO."),
     "token": ("token:token", "Make, list and revoke API tokens."),
+    "user": ("user:user", "Add people, give them roles and passwords."),
 }
 
 
