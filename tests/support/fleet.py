@@ -415,6 +415,10 @@ class FakeServices:
     def trouble(self) -> str:
         return self.hindrance
 
+    def alone(self) -> int:
+        """How many pages are open that nobody has."""
+        return 0
+
     def demo_note(self) -> str:
         return self.demo
 
