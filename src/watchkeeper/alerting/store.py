@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -26,10 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import RowMapping
 
+from watchkeeper.alerting.folding import open_key
 from watchkeeper.alerting.model import Alert, AlertState, Urgency
-from watchkeeper.alerting.quiet import Silence
 from watchkeeper.kernel.clock import Seconds
-from watchkeeper.spec.duty import Matcher
 from watchkeeper.store import metadata
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
@@ -107,11 +107,6 @@ _PART = 400
 _JSON = ("labels", "details", "links")
 
 
-def open_key(integration: str, key: str) -> str:
-    """What an open alert owns."""
-    return f"{integration}\n{key}"
-
-
 def by_open_keys(conn: Connection, keys: Sequence[str]) -> dict[str, Alert]:
     """The open alerts of these keys, held until the transaction ends."""
     found: dict[str, Alert] = {}
@@ -122,22 +117,20 @@ def by_open_keys(conn: Connection, keys: Sequence[str]) -> dict[str, Alert]:
     return found
 
 
-def insert_open(conn: Connection, made: Sequence[Alert]) -> set[str]:
-    """Insert alerts whose key is free; the keys of those that another has just taken are left out.
+def insert_open(conn: Connection, made: Sequence[Alert]) -> dict[str, int]:
+    """Insert alerts whose key is free: the new ids by open key. Keys that another has just taken
+    are left out.
 
-    Sorted, so that two transactions that open the same alerts never wait for each other in a ring.
+    Sorted, so that two transactions that open the same alerts do not wait for each other in a ring.
     """
     rows = sorted((_values(a) for a in made), key=lambda r: str(r["open_key"]))
-    taken: set[str] = set()
-    for i in range(0, len(rows), _PART // 4):
-        statement = _insert(conn).values(rows[i : i + _PART // 4])
-        query = statement.on_conflict_do_nothing(index_elements=["open_key"])
-        taken.update(conn.execute(query.returning(alert.c.open_key)).scalars())
-    return taken
-
-
-def _insert(conn: Connection) -> postgresql.Insert | sqlite.Insert:
-    return postgresql.insert(alert) if conn.dialect.name == "postgresql" else sqlite.insert(alert)
+    if not rows:
+        return {}
+    postgres = conn.dialect.name == "postgresql"
+    statement = postgresql.insert(alert) if postgres else sqlite.insert(alert)
+    query = statement.on_conflict_do_nothing(index_elements=["open_key"])
+    found = conn.execute(query.returning(alert.c.open_key, alert.c.id), rows)
+    return {key: int(i) for key, i in found}
 
 
 def save(conn: Connection, changed: Sequence[Alert]) -> None:
@@ -264,16 +257,21 @@ def _holds(text: str) -> Any:  # noqa: ANN401
 def _values(a: Alert) -> dict[str, object]:
     values: dict[str, object] = {n: getattr(a, n) for n in Alert.__slots__ if n != "id"}
     for name in _JSON:
-        values[name] = json.dumps(getattr(a, name))
+        values[name] = dumps(getattr(a, name))
     values["state"], values["urgency"] = str(a.state), str(a.urgency)
     closed = a.state is AlertState.CLOSED
     values["open_key"] = None if closed else open_key(a.integration, a.key)
     return values
 
 
+def dumps(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds
+    """JSON as text."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 def _alert(row: RowMapping) -> Alert:
     named: dict[str, Any] = {n: row[n] for n in Alert.__slots__}
-    named.update({n: json.loads(row[n]) for n in _JSON})
+    named.update({n: orjson.loads(row[n]) for n in _JSON})
     named["links"] = tuple((t, u) for t, u in named["links"])
     named["state"], named["urgency"] = AlertState(row["state"]), Urgency(row["urgency"])
     return Alert(**named)
@@ -298,33 +296,3 @@ def save_states(conn: Connection, states: Mapping[str, Any], table: Table = poli
     gone = [n for n, s in states.items() if s is None]
     for i in range(0, len(gone), _PART):
         conn.execute(table.delete().where(name.in_(gone[i : i + _PART])))
-
-
-# ---------------------------------------------------------------- silences
-
-
-def silences(conn: Connection, now: Seconds, *, all_of_them: bool = False) -> list[Silence]:
-    """Silences that are not over, or all; by end."""
-    query = select(silence).order_by(silence.c.end, silence.c.id)
-    if not all_of_them:
-        query = query.where(silence.c.end > now)
-    return [_silence(row) for row in conn.execute(query).mappings()]
-
-
-def add_silence(conn: Connection, made: Silence) -> None:
-    """Keep a silence."""
-    rows = [{"label": m.label, "op": m.op, "value": m.value} for m in made.matchers]
-    values = {n: getattr(made, n) for n in Silence.__slots__}
-    conn.execute(silence.insert().values(**{**values, "matchers": json.dumps(rows)}))
-
-
-def end_silence(conn: Connection, silence_id: str, now: Seconds) -> bool:
-    """Let a silence end now; False when there is none that lasts."""
-    query = update(silence).where(silence.c.id == silence_id, silence.c.end > now)
-    return bool(conn.execute(query.values(end=now)).rowcount)
-
-
-def _silence(row: RowMapping) -> Silence:
-    named = {n: row[n] for n in Silence.__slots__}
-    named["matchers"] = tuple(Matcher(**m) for m in json.loads(row["matchers"]))
-    return Silence(**named)

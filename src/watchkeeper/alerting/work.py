@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from watchkeeper.alerting import quiet, store, triage
-from watchkeeper.alerting.model import Alert, AlertState, Signal, SignalAction, Urgency
+from watchkeeper.alerting import store
+from watchkeeper.alerting.accepting import Accepted, accept, accept_many
+from watchkeeper.alerting.folding import closed as _closed
+from watchkeeper.alerting.model import Alert, AlertState
 from watchkeeper.alerting.policies import rules as policy_rules
 from watchkeeper.alerting.store import (
     find,
@@ -48,139 +49,6 @@ __all__ = [
     "unacknowledge",
     "watch",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What became of a signal. ``alert_id`` None: it was dropped, or there was nothing to close."""
-
-    alert_id: int | None
-    created: bool
-    state: AlertState | None
-
-
-Door = tuple[str, Signal]
-"""An integration's name and what came in by it."""
-
-
-def accept(
-    conn: Connection, integration: str, signals: Sequence[Signal], now: Seconds, specs: Specs
-) -> list[Accepted]:
-    """Open, change or close alerts; in order."""
-    return accept_many(conn, [(integration, s) for s in signals], now, specs)
-
-
-def accept_many(
-    conn: Connection, doors: Sequence[Door], now: Seconds, specs: Specs
-) -> list[Accepted]:
-    """The same for signals of many integrations: a few statements however many there are."""
-    rules = list(specs.duty.triage.values())
-    judged = [triage.judge(name, signal, specs, rules) for name, signal in doors]
-    keys = [store.open_key(name, s.key) for name, s in doors]
-    known = store.by_open_keys(conn, sorted(set(keys)))
-    silences = store.silences(conn, now)
-    before = dict(known)
-    fresh: dict[str, Alert] = {}
-    for key, (name, signal), verdict in zip(keys, doors, judged, strict=True):
-        held = fresh.get(key) or known.get(key)
-        if held is not None and held.state is not AlertState.CLOSED:
-            changed = _changed(held, signal, verdict, now)
-            (fresh if key in fresh else known)[key] = changed
-        elif signal.action is SignalAction.TRIGGER and not verdict.drop:
-            if key in known:  # closed and opened again within this batch
-                store.save(conn, [known.pop(key)])
-                before.pop(key)
-            why = quiet.reason(verdict.labels, specs, silences, now)
-            fresh[key] = _opened(name, signal, verdict, why, now)
-    taken = store.insert_open(conn, list(fresh.values()))
-    late = [key for key in fresh if key not in taken]
-    found = store.by_open_keys(conn, [*taken, *late])
-    for key in late:  # another replica was quicker: what we have is news of its alert
-        ours, theirs = fresh[key], found[key]
-        known[key] = replace(theirs, count=theirs.count + ours.count, last_at=now)
-    changed_rows = [a for key, a in known.items() if a != before.get(key)]
-    store.save(conn, changed_rows)
-    _tell(conn, before, known, [found[k] for k in taken], now)
-    final = {**found, **known}
-    return [_accepted(final.get(key), key in taken) for key in keys]
-
-
-def _accepted(alert: Alert | None, created: bool) -> Accepted:
-    if alert is None:
-        return Accepted(None, False, None)
-    return Accepted(alert.id, created, alert.state)
-
-
-def _opened(name: str, signal: Signal, verdict: triage.Verdict, why: str, now: Seconds) -> Alert:
-    calls = not why and verdict.urgency is not Urgency.INFO
-    return Alert(
-        id=0,
-        integration=name,
-        key=signal.key[:500],
-        state=AlertState.OPEN,
-        urgency=verdict.urgency,
-        severity=signal.severity,
-        service=verdict.service[:300],
-        summary=signal.summary[:1000] or signal.key,
-        opened_at=now,
-        last_at=now,
-        count=1,
-        escalation_policy=verdict.escalation_policy,
-        due_at=now if calls else None,
-        auto_close=verdict.auto_close,
-        quiet=why or ("information only" if not calls else ""),
-        source=signal.source[:500],
-        component=signal.component[:500],
-        labels=verdict.labels,
-        details=signal.details,
-        links=signal.links,
-    )
-
-
-def _changed(held: Alert, signal: Signal, verdict: triage.Verdict, now: Seconds) -> Alert:
-    if signal.action is SignalAction.RESOLVE:
-        return _closed(held, now)
-    if signal.action is SignalAction.ACKNOWLEDGE:
-        if held.state is not AlertState.OPEN:
-            return held
-        said = {**held.details, "acknowledged_by": signal.actor}
-        due_at = now if held.page_id is not None else held.due_at
-        return replace(held, state=AlertState.ACKNOWLEDGED, details=said, due_at=due_at)
-    return replace(
-        held,
-        count=held.count + 1,
-        last_at=now,
-        summary=signal.summary[:1000] or held.summary,
-        severity=signal.severity,
-        details=signal.details or held.details,
-        links=signal.links or held.links,
-    )
-
-
-def _closed(held: Alert, now: Seconds) -> Alert:
-    due_at = now if held.page_id is not None else None
-    return replace(held, state=AlertState.CLOSED, closed_at=now, due_at=due_at)
-
-
-def _tell(
-    conn: Connection,
-    before: Mapping[str, Alert],
-    after: Mapping[str, Alert],
-    opened: Sequence[Alert],
-    now: Seconds,
-) -> None:
-    events: list[timeline.NewEvent] = []
-    for alert in sorted(opened, key=lambda a: a.id):
-        data: dict[str, Any] = {"summary": alert.summary, "urgency": str(alert.urgency)}
-        if alert.quiet:
-            data["quiet"] = alert.quiet
-        events.append((now, "alert.opened", f"alert/{alert.id}", alert.integration, data))
-    for key, alert in after.items():
-        old = before.get(key)
-        if old is not None and old.state is not alert.state:
-            kind = f"alert.{alert.state}"
-            events.append((now, kind, f"alert/{alert.id}", alert.integration, {}))
-    timeline.append_many(conn, events)
 
 
 # ---------------------------------------------------------------- our own policies

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from watchkeeper.alerting import silencing
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector, Work, work_of
@@ -121,18 +122,20 @@ class Engine:
         self.board.post(fleet=fleet, ticked_at=now)
 
     def alert(self, now: Seconds) -> None:
-        """Let the policies decide, and close alerts of which nothing is heard any more."""
+        """Let the policies decide; close alerts of which nothing is heard, call for those whose
+        silence is over."""
         specs, fleet = self.board.posting.specs, self.board.posting.fleet
         with self.db.read() as conn:
             if not alerts_work.anything_to_watch(conn, specs, fleet, now):
                 fleet = replace(fleet, statuses=())
-            late = alerts_work.late(conn, now)
+            late = alerts_work.late(conn, now) or silencing.anything_quiet(conn, specs, now)
         if not fleet.statuses and not late:
             return
         with self.db.write() as conn:
             if fleet.statuses:
                 alerts_work.watch(conn, specs, fleet, now)
             alerts_work.auto_close(conn, now)
+            silencing.end_quiet(conn, specs, now)
         self.wake()
 
     def audit(self, now: Seconds) -> None:

@@ -1,0 +1,152 @@
+"""Accept signals: many in a few statements, each in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from watchkeeper.alerting import folding, quiet, store, store_doors, triage
+from watchkeeper.alerting.folding import Arrival
+from watchkeeper.alerting.model import Alert, AlertState, Signal, SignalAction
+from watchkeeper.alerting.quiet import Silence
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.errors import StoreError
+from watchkeeper.spec.model import Specs
+from watchkeeper.store import timeline
+
+Door = tuple[str, Signal]
+"""An integration's name and what came in by it."""
+
+MOST_TRIES = 10
+"""How often one key may be lost to another replica before we give up and say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a signal. ``alert_id`` None: it was dropped, or there was nothing to close."""
+
+    alert_id: int | None
+    created: bool
+    state: AlertState | None
+
+
+NOTHING = Accepted(None, False, None)
+
+
+def accept(
+    conn: Connection, integration: str, signals: Sequence[Signal], now: Seconds, specs: Specs
+) -> list[Accepted]:
+    """Open, change or close alerts; in order."""
+    return accept_many(conn, [(integration, s) for s in signals], now, specs)
+
+
+def accept_many(
+    conn: Connection, doors: Sequence[Door], now: Seconds, specs: Specs
+) -> list[Accepted]:
+    """The same for signals of many integrations: a few statements however many there are."""
+    rules = list(specs.duty.triage.values())
+    arrivals = [
+        Arrival(name, s, triage.judge(name, s, specs, rules), folding.open_key(name, s.key))
+        for name, s in doors
+    ]
+    batch = _Batch(conn, specs, store_doors.silences(conn, now), now)
+    results = [NOTHING] * len(arrivals)
+    for turn in folding.rounds(arrivals):
+        groups: dict[str, list[Arrival]] = {}
+        for i in turn:
+            groups.setdefault(arrivals[i].key, []).append(arrivals[i])
+        made = batch.take(groups)
+        fresh: set[str] = set()
+        for i in turn:
+            key = arrivals[i].key
+            found = made.get(key)
+            if found is not None:
+                results[i] = Accepted(
+                    found.alert_id, found.created and key not in fresh, found.state
+                )
+                fresh.add(key)
+    timeline.append_many(conn, batch.events)
+    return results
+
+
+class _Batch:
+    """One call's work: what it did so far, and what it will tell the timeline."""
+
+    def __init__(
+        self, conn: Connection, specs: Specs, silences: Sequence[Silence], now: Seconds
+    ) -> None:
+        self.conn, self.specs, self.silences, self.now = conn, specs, silences, now
+        self.events: list[timeline.NewEvent] = []
+
+    def take(self, groups: Mapping[str, list[Arrival]]) -> dict[str, Accepted]:
+        """One round: every key's signals ask for one thing."""
+        waiting, done = dict(groups), dict[str, Accepted]()
+        for _ in range(MOST_TRIES):
+            known = store.by_open_keys(self.conn, sorted(waiting))
+            changed = {k: self._change(known[k], waiting[k]) for k in known}
+            store.save(self.conn, [c for k, c in changed.items() if c != known[k]])
+            for key, alert in changed.items():
+                self._tell_change(known[key], alert, waiting[key])
+                done[key] = Accepted(alert.id, False, alert.state)
+            done.update(self._open(waiting, changed))
+            waiting = {k: g for k, g in waiting.items() if k not in done and _opens(g)}
+            if not waiting:
+                return done
+        raise StoreError("An alert is opened and closed by many at once.", "Send it again.")
+
+    def _change(self, held: Alert, group: Sequence[Arrival]) -> Alert:
+        match group[0].signal.action:
+            case SignalAction.RESOLVE:
+                return folding.closed(held, self.now)
+            case SignalAction.ACKNOWLEDGE:
+                return folding.acknowledged(held, group, self.now)
+            case _:
+                kept = [a for a in group if not a.verdict.drop]
+                if not kept:
+                    return held
+                if folding.worse(held, kept):
+                    return folding.closed(held, self.now)
+                return folding.repeated(held, kept, self.now)
+
+    def _open(
+        self, waiting: Mapping[str, list[Arrival]], changed: Mapping[str, Alert]
+    ) -> dict[str, Accepted]:
+        """Open what has no open alert, or only one that was closed for being worse now."""
+        made: dict[str, Alert] = {}
+        for key, group in waiting.items():
+            held = changed.get(key)
+            if _opens(group) and (held is None or held.state is AlertState.CLOSED):
+                kept = [a for a in group if not a.verdict.drop]
+                labels = kept[-1].verdict.labels
+                why = quiet.reason(labels, self.specs, self.silences, self.now)
+                made[key] = folding.opened(kept, why, self.now)
+        ids = store.insert_open(self.conn, list(made.values()))
+        for key, alert_id in ids.items():
+            self._tell_opened(made[key], alert_id)
+        return {k: Accepted(i, True, AlertState.OPEN) for k, i in ids.items()}
+
+    def _tell_opened(self, alert: Alert, alert_id: int) -> None:
+        data: dict[str, Any] = {"summary": alert.summary, "urgency": str(alert.urgency)}
+        if alert.quiet:
+            data["quiet"] = alert.quiet
+        self._tell("alert.opened", alert_id, alert.integration, data)
+
+    def _tell_change(self, old: Alert, new: Alert, group: Sequence[Arrival]) -> None:
+        if old.state is new.state:
+            return
+        signal = group[-1].signal
+        data: dict[str, Any] = {}
+        if signal.action is SignalAction.TRIGGER:
+            data["reason"] = "it became more urgent and goes on as a new alert"
+        self._tell(f"alert.{new.state}", new.id, signal.actor or new.integration, data)
+
+    def _tell(self, kind: str, alert_id: int, actor: str, data: Mapping[str, Any]) -> None:
+        self.events.append((self.now, kind, f"alert/{alert_id}", actor[:200], data))
+
+
+def _opens(group: Sequence[Arrival]) -> bool:
+    trigger = group[0].signal.action is SignalAction.TRIGGER
+    return trigger and not all(a.verdict.drop for a in group)
