@@ -93,7 +93,7 @@ class Guard:
         if principal is None:
             return _unauthorised(request)
         if not await self._allowed(principal, found.needs, found):
-            return _forbidden(request, principal, found.needs)
+            return _forbidden(request, principal, found)
         # A cookie or an address says nothing of who wrote the page that sends the request.
         if by_browser(by_cookie, request) and not same_origin(request.headers):
             return _json(403, "The request comes from another site.", "Send it from our own pages.")
@@ -155,9 +155,12 @@ def _unauthorised(request: Request) -> Response:
     return answer
 
 
-def _forbidden(request: Request, principal: Principal, needs: Permission) -> Response:
-    what = f"This needs the permission '{needs}'."
+def _forbidden(request: Request, principal: Principal, found: Found) -> Response:
+    what = f"This needs the permission '{found.needs}'."
     hint = f"{principal.name} lacks it. Ask an admin for another role."
+    if not found.declared:
+        what = f"This needs the permission '{found.needs}', or there is no such address."
+        hint = "The navigation leads to all that is open to you."
     if "text/html" not in request.headers.get("accept", ""):
         return _json(403, what, hint)
     return HTMLResponse(FORBIDDEN.format(what=escape(what), hint=escape(hint)), 403)

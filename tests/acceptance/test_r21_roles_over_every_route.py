@@ -1,0 +1,317 @@
+"""R21: who may do what, asked of every route of the real application.
+
+The table below is written by hand, apart from the one that the server uses. A route that is not in
+it fails the first test: whoever adds a route says here for whom it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.people import House, routes_of
+from watchkeeper.access.model import Role, Scope
+from watchkeeper.access.work import create_token
+from watchkeeper.faces.doors import DOORS, Free, needed
+from watchkeeper.oncall import store as oncall_store
+from watchkeeper.oncall.model import PageState
+from watchkeeper.store import Database
+
+NOBODY = "nobody"
+VIEWERS = {"vera", "rosa", "emil", "ada", "tess", "theo", "otto"}
+ANY = {NOBODY} | VIEWERS
+RESPONDERS = {"rosa", "emil", "ada"}
+EDITORS = {"emil", "ada"}
+OF_SHOP = {"tess", "theo"}  # responder and editor of the team shop, viewers elsewhere
+ADMINS = {"ada"}
+
+# otto is editor of another team: he is in no group but that of the viewers.
+OPEN_TO: Mapping[str, set[str]] = {
+    # open
+    "GET /healthz": ANY,
+    "GET /readyz": ANY,
+    "GET /favicon.ico": ANY,
+    "GET /static/{path:path}": ANY,
+    "GET /signin": ANY,
+    "POST /signin": ANY,
+    "GET /setup": ANY,
+    "POST /setup": ANY,
+    # with a key in the address
+    "GET /t/{signed}": ANY,
+    "POST /t/{signed}": ANY,
+    # reading
+    "GET /": VIEWERS,
+    "GET /services": VIEWERS,
+    "GET /sources": VIEWERS,
+    "GET /events": VIEWERS,
+    "GET /metrics": VIEWERS,
+    "GET /export.csv": VIEWERS,
+    "GET /export.json": VIEWERS,
+    "GET /slo/{name:path}": VIEWERS,
+    "GET /parts/alerts": VIEWERS,
+    "GET /parts/list": VIEWERS,
+    "GET /parts/notices": VIEWERS,
+    "GET /parts/now": VIEWERS,
+    "GET /parts/pages/{id}": VIEWERS,
+    "GET /parts/services": VIEWERS,
+    "GET /parts/slo/{name:path}": VIEWERS,
+    "GET /parts/sources": VIEWERS,
+    "GET /alerts": VIEWERS,
+    "GET /pages/{id}": VIEWERS,
+    "GET /oncall": VIEWERS,
+    "GET /load": VIEWERS,
+    "GET /reach": VIEWERS,
+    "GET /account": VIEWERS,
+    "GET /api/v1/openapi.json": VIEWERS,
+    "GET /api/v1/me": VIEWERS,
+    "GET /api/v1/slos": VIEWERS,
+    "GET /api/v1/slos/{name:path}": VIEWERS,
+    "GET /api/v1/slos/{name:path}/detail": VIEWERS,
+    "GET /api/v1/slos/{name:path}/corrections": VIEWERS,
+    "GET /api/v1/services": VIEWERS,
+    "GET /api/v1/journeys": VIEWERS,
+    "GET /api/v1/sources": VIEWERS,
+    "GET /api/v1/findings": VIEWERS,
+    "GET /api/v1/pages": VIEWERS,
+    "GET /api/v1/pages/{page_id}": VIEWERS,
+    "GET /api/v1/load": VIEWERS,
+    "GET /api/v1/audit/engine": VIEWERS,
+    "GET /api/v1/drills": VIEWERS,
+    "GET /api/v1/schedules": VIEWERS,
+    "GET /api/v1/schedules/{name}/shifts": VIEWERS,
+    "GET /api/v1/schedules/{name}/changes": VIEWERS,
+    "GET /api/v1/deliveries": VIEWERS,
+    "POST /api/v1/backtest": VIEWERS,
+    # oneself
+    "POST /signout": VIEWERS,
+    "POST /account/password": VIEWERS,
+    "POST /account/signout-everywhere": VIEWERS,
+    # responding; what the team shop owns is open to its own people too
+    "GET /inbox": RESPONDERS,
+    "POST /reach/{act}": RESPONDERS,
+    "POST /pages/{id}/{act}": RESPONDERS | OF_SHOP,
+    "POST /api/v1/pages/{page_id}/ack": RESPONDERS | OF_SHOP,
+    "POST /api/v1/pages/{page_id}/resolve": RESPONDERS | OF_SHOP,
+    "POST /api/v1/pages/{page_id}/snooze": RESPONDERS | OF_SHOP,
+    "POST /api/v1/pages/{page_id}/reassign": RESPONDERS | OF_SHOP,
+    "POST /api/v1/pages/{page_id}/responders": RESPONDERS | OF_SHOP,
+    "POST /api/v1/pages/{page_id}/notes": RESPONDERS | OF_SHOP,
+    # editing
+    "POST /slo/{name:path}/corrections": EDITORS | {"theo"},
+    "POST /slo/{name:path}/corrections/{id}/remove": EDITORS | {"theo"},
+    "POST /api/v1/slos/{name:path}/corrections": EDITORS | {"theo"},
+    "DELETE /api/v1/slos/{name:path}/corrections/{correction_id}": EDITORS | {"theo"},
+    "POST /api/v1/schedules/{name}/changes": EDITORS | {"theo"},
+    "DELETE /api/v1/schedules/changes/{change_id}": EDITORS,
+    "POST /oncall/changes": EDITORS,
+    "POST /oncall/changes/{id}/remove": EDITORS,
+    "POST /drills": EDITORS,
+    "POST /api/v1/drills": EDITORS,
+    "POST /api/v1/channels/{name}/test": EDITORS,
+    # measurements
+    "POST /api/v1/push": EDITORS,
+    "POST /v1/metrics": EDITORS,
+    "POST /api/v1/otlp/v1/metrics": EDITORS,
+    # people
+    "GET /audit": ADMINS,
+    "GET /audit.csv": ADMINS,
+    "GET /audit.json": ADMINS,
+    "GET /api/v1/audit": ADMINS,
+    "GET /api/v1/audit.csv": ADMINS,
+    "GET /api/v1/users": ADMINS,
+    "POST /api/v1/users": ADMINS,
+    "GET /api/v1/users/{name}": ADMINS,
+    "PATCH /api/v1/users/{name}": ADMINS,
+    "POST /api/v1/users/{name}/password": ADMINS,
+    # what is declared nowhere
+    "GET /{rest:path}": ADMINS,
+}
+
+NAMES = {"slo": "api", "slos": "api", "schedules": "first", "users": "vera", "channels": "push"}
+"""What {name} stands for, by the word before it."""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    db = Database.open(str(tmp_path_factory.mktemp("house") / "wk.db"))
+    made = House(db)
+    made.add("vera", Role.VIEWER)
+    made.add("rosa", Role.RESPONDER)
+    made.add("emil", Role.EDITOR)
+    made.add("ada", Role.ADMIN)
+    made.add("tess", Role.VIEWER, shop=Role.RESPONDER)
+    made.add("theo", Role.VIEWER, shop=Role.EDITOR)
+    made.add("otto", Role.VIEWER, other=Role.EDITOR)
+    yield made
+    db.close()
+
+
+def path_of(pattern: str, page: int) -> str:
+    """A pattern with something real in the place of each parameter."""
+    words = pattern.split("/")
+    for i, word in enumerate(words):
+        if word in ("{id}", "{page_id}") and "pages" in words[i - 1]:
+            words[i] = str(page)
+        elif word in ("{name}", "{name:path}"):
+            words[i] = NAMES[words[i - 1]]
+        elif word == "{act}":
+            words[i] = "ack" if "pages" in words else "verify"
+        elif word.startswith("{"):
+            words[i] = "none-such"
+    return "/".join(words)
+
+
+def is_let_in(house: House, who: str, method: str, path: str) -> bool:
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    if who != NOBODY:
+        headers["Cookie"] = house.session(who)
+    answer = house.ask(method, path, headers)
+    refused = answer.status == 401 or "This needs the permission" in answer.text
+    assert answer.status < 500 or path == "/readyz", f"{who} {method} {path}: {answer.text}"
+    assert not refused or answer.status in (401, 403)
+    return not refused
+
+
+def test_every_route_of_the_application_is_in_the_table(house: House) -> None:
+    routes = routes_of(house.app)
+    assert len(routes) > 70
+    assert routes - set(OPEN_TO) == set(), "say in OPEN_TO for whom these are"
+    assert set(OPEN_TO) - routes == set(), "these routes are gone"
+
+
+@pytest.mark.parametrize("route", sorted(OPEN_TO))
+def test_a_route_is_open_to_exactly_those_for_whom_it_is(house: House, route: str) -> None:
+    method, pattern = route.split()
+    path = path_of(pattern, house.page("shop"))
+    let_in = {who for who in sorted(ANY) if is_let_in(house, who, method, path)}
+    assert let_in == OPEN_TO[route]
+
+
+@pytest.mark.parametrize("route", sorted(r for r in OPEN_TO if r.startswith("GET")))
+def test_head_is_open_to_no_more_people_than_get(house: House, route: str) -> None:
+    path = path_of(route.split()[1], 1)
+    assert needed("HEAD", path) == needed("GET", path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/"),
+        ("PUT", "/slo/api"),
+        ("DELETE", "/pages/1"),
+        ("TRACE", "/healthz"),
+        ("GET", "/api/v1/secrets"),
+        ("GET", "//audit"),
+        ("GET", "/audit/"),
+        ("GET", "/AUDIT"),
+        ("GET", "/static/../audit"),
+        ("POST", "/api/v1/users/vera/password/"),
+    ],
+)
+def test_what_is_declared_nowhere_is_open_to_admins_only(
+    house: House, method: str, path: str
+) -> None:
+    for who in ("vera", "rosa", "emil", "theo"):
+        if path.startswith("/static/"):
+            # A path that goes up is a file that is not there; it never becomes the page above.
+            assert house.ask(method, path).status in (400, 404)
+        else:
+            assert not is_let_in(house, who, method, path)
+
+
+def test_only_these_doors_ask_for_no_principal() -> None:
+    free = {door.pattern for door in DOORS if isinstance(door.needs, Free)}
+    assert free == {
+        "/healthz",
+        "/readyz",
+        "/favicon.ico",
+        "/static/{path:path}",
+        "/signin",
+        "/setup",
+        "/t/{signed:path}",
+        "/hook/{rest:path}",
+        "/in/{rest:path}",
+        "/hb/{rest:path}",
+        "/v2/enqueue",
+        "/v2/enqueue/{rest:path}",
+        "/v2/change/enqueue",
+        "/v2/alerts",
+        "/v2/alerts/{rest:path}",
+        "/api/v2/alerts",
+        "/ical/{rest:path}",
+    }
+
+
+def test_a_page_that_no_team_owns_is_answered_only_by_those_who_may_everywhere(
+    house: House,
+) -> None:
+    path = f"/api/v1/pages/{house.page('lone')}/ack"
+    let_in = {who for who in sorted(ANY) if is_let_in(house, who, "POST", path)}
+    assert let_in == RESPONDERS
+
+
+def test_a_refused_answer_changes_nothing_and_an_allowed_one_does(house: House) -> None:
+    page = house.page("shop")
+    path = f"/api/v1/pages/{page}/ack"
+    for who in (NOBODY, "vera", "otto"):
+        assert not is_let_in(house, who, "POST", path)
+        assert state_of(house, page) is PageState.OPEN
+    assert is_let_in(house, "tess", "POST", path)
+    assert state_of(house, page) is PageState.ACKED
+
+
+def state_of(house: House, page: int) -> PageState:
+    with house.db.read() as conn:
+        found = oncall_store.get(conn, page)
+    assert found is not None
+    return found.state
+
+
+def test_a_forged_tap_acts_for_nobody_even_with_an_admin_signed_in(house: House) -> None:
+    page = house.page("shop")
+    headers = {"Cookie": house.session("ada"), "Sec-Fetch-Site": "same-origin"}
+    assert house.ask("POST", "/t/MTphY2s6OTk5OTk5OTk5OTphZGE.AAAA", headers).status == 404
+    assert state_of(house, page) is PageState.OPEN
+
+
+@pytest.mark.parametrize("user", ["vera", "rosa", "emil", "ada", "tess", "otto"])
+def test_a_token_of_a_person_opens_no_more_than_the_person(house: House, user: str) -> None:
+    page = house.page("shop")
+    allowed = sorted(owned_scopes(house, user))
+    with house.db.write() as conn:
+        secret = create_token(conn, f"{user}-all", allowed, house.clock.now(), "test", user=user)
+    for route in ("GET /", "POST /drills", "GET /audit", f"POST /api/v1/pages/{page}/ack"):
+        method, path = route.split()
+        by_token = house.ask(method, path, {"Authorization": f"Bearer {secret}"})
+        allowed_by_token = "This needs the permission" not in by_token.text
+        assert by_token.status != 401
+        assert allowed_by_token == is_let_in(house, user, method, path), route
+
+
+def owned_scopes(house: House, user: str) -> set[Scope]:
+    asked = house.ask("GET", "/api/v1/me", {"Cookie": house.session(user)}).body
+    found = json.loads(asked)
+    teams = {s for scopes in found["team_scopes"].values() for s in scopes}
+    return {Scope(s) for s in {*found["scopes"], *teams}}
+
+
+def test_a_new_role_holds_at_the_next_request_for_sessions_and_tokens(tmp_path: Path) -> None:
+    db = Database.open(str(tmp_path / "wk.db"))
+    house = House(db)
+    house.add("boss", Role.ADMIN)
+    house.add("emil", Role.EDITOR)
+    session = {"Cookie": house.session("emil"), "Sec-Fetch-Site": "same-origin"}
+    with db.write() as conn:
+        secret = create_token(conn, "ci", [Scope.WRITE], house.clock.now(), "test", user="emil")
+    token = {"Authorization": f"Bearer {secret}"}
+    assert house.ask("POST", "/drills", session).status != 403
+    assert house.ask("POST", "/api/v1/drills", token).status != 403
+    lower = {"Cookie": house.session("boss"), "Sec-Fetch-Site": "same-origin"}
+    changed = house.ask("PATCH", "/api/v1/users/emil", lower, body=b'{"role":"viewer"}')
+    assert changed.status == 200, changed.text
+    assert house.ask("POST", "/drills", session).status == 403
+    assert house.ask("POST", "/api/v1/drills", token).status == 403
+    db.close()
