@@ -105,7 +105,7 @@ def from_ledger(
     What lies before the first data is not read: it holds nothing.
     """
     first, begin, last = minute_of(start - look_back), minute_of(start), window_end(end)
-    if last <= begin:
+    if end <= start:
         raise UserError("the history ends before it begins", "Give an end after the start.")
     if last - begin > MOST_MINUTES:
         raise UserError("the history is longer than two years", "Choose a shorter time.")
