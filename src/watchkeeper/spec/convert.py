@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +111,9 @@ def _as_openslo(document: Document, read: openslo.Read, own: native.Native) -> l
         return [d.data for d in native.expand_journey(reader, own, read)]
     if document.kind == "Service":
         return [_service(document.data)]
-    # Teams and composites have no OpenSLO form.
+    if document.kind == "AlertPolicy":
+        return [_policy(document.data)]
+    # Teams, composites, and who is called how have no OpenSLO form.
     return []
 
 
@@ -121,6 +124,42 @@ def _service(data: dict[str, Any]) -> dict[str, Any]:
         metadata["annotations"] = {**(metadata.get("annotations") or {}), **kept}
     description = {"description": spec["description"]} if spec.get("description") else {}
     return {"apiVersion": openslo.API, "kind": "Service", "metadata": metadata, "spec": description}
+
+
+def _policy(data: dict[str, Any]) -> dict[str, Any]:
+    """Burn rules become conditions; what OpenSLO cannot say is kept as annotations, in JSON."""
+    spec, metadata = dict(data.get("spec") or {}), dict(data.get("metadata") or {})
+    kept = {
+        f"watchkeeper/{key}": json.dumps(value)
+        for key, value in spec.items()
+        if key not in ("description", "burn")
+    }
+    if kept:
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **kept}
+    name = str(metadata.get("name", ""))
+    burning = enumerate((r for r in spec.get("burn") or [] if isinstance(r, dict)), 1)
+    made: dict[str, Any] = {
+        "alertWhenBreaching": True,
+        "conditions": [_condition(f"{name}-{i}", rule) for i, rule in burning],
+    }
+    if spec.get("description"):
+        made = {"description": spec["description"], **made}
+    return {"apiVersion": openslo.API, "kind": "AlertPolicy", "metadata": metadata, "spec": made}
+
+
+def _condition(name: str, rule: dict[str, Any]) -> dict[str, Any]:
+    condition = {
+        "kind": "burnrate",
+        "op": "gte",
+        "threshold": rule.get("factor"),
+        "lookbackWindow": rule.get("long"),
+        "alertAfter": rule.get("short"),
+    }
+    return {
+        "kind": "AlertCondition",
+        "metadata": {"name": name},
+        "spec": {"severity": rule.get("urgency"), "condition": condition},
+    }
 
 
 def _flat(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice, pairwise
 
 from dateutil.rrule import rrulestr
@@ -31,7 +32,7 @@ from watchkeeper.spec.duty_fields import (
     nearest_in,
     zone_of,
 )
-from watchkeeper.spec.model import AlertPolicyDefinition
+from watchkeeper.spec.model import AlertPolicyDefinition, BurnCondition
 from watchkeeper.spec.reader import Reader
 
 TRIAGE_KEYS = ("match", "escalationPolicy", "urgency", "service", "drop", "autoClose")
@@ -187,7 +188,11 @@ def read_alert_policy(reader: Reader, duty: DutyRead) -> None:
     duty.alert_policies[name] = AlertPolicyDefinition(
         name,
         reader.place(),
-        (),
+        tuple(
+            BurnCondition(r.long, r.short, Decimal(str(r.factor)), r.urgency)
+            for r in rules
+            if isinstance(r, BurnRule) and r.urgency != "info"
+        ),
         spec.text("description"),
         dict(spec.data),
         tuple(rules),

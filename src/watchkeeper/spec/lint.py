@@ -108,8 +108,10 @@ def _burn_thresholds(specs: Specs, read: Read) -> None:
     for slo in specs.slos.values():
         most = Decimal(1) / (1 - slo.target) if slo.target < 1 else None
         for policy in policies_of(specs, slo):
+            if policy.name not in read.thresholds:
+                continue  # one of our own: see _factors
             for condition, place in zip(
-                policy.conditions, read.thresholds.get(policy.name, ()), strict=True
+                policy.conditions, read.thresholds[policy.name], strict=True
             ):
                 if most is None or condition.threshold <= most:
                     continue

@@ -352,7 +352,8 @@ class BurnCondition:
 class AlertPolicyDefinition:
     """When an SLO alerts: ``rules``, kept from firing on thin evidence by ``guards``.
 
-    ``conditions`` are the burn conditions of an OpenSLO policy as they were written.
+    ``conditions`` are the burn conditions of an OpenSLO policy as they were written; of a policy
+    of our own kind, its burn rules that page or make a ticket.
     """
 
     name: str

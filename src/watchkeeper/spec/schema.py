@@ -6,41 +6,26 @@ from typing import Any
 
 from watchkeeper.spec import native, openslo
 from watchkeeper.spec.model import Aspect
+from watchkeeper.spec.schema_duty import DUTY
+from watchkeeper.spec.schema_parts import DURATION, SHARE, TEXT, TEXT_TABLE, TEXTS, an_object
 
-_TEXT = {"type": "string"}
-_DURATION = {"type": "string", "pattern": r"^(\d+(ms|[smhdw]))+$|^\d+[MQY]$"}
-_SHARE = {"oneOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                    {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]}  # fmt: skip
-_TABLE = {
-    "type": "object",
-    "additionalProperties": {"type": ["string", "number", "boolean", "array"]},
-}
-_TEXTS = {"oneOf": [_TEXT, {"type": "array", "items": {"type": ["string", "number"]}}]}
-_EXTENSIONS = {"^x-": True}
-
-
-def _object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-        "patternProperties": _EXTENSIONS,
-    }
-
-
-_METADATA = _object(
-    ("name",), name=_TEXT, displayName=_TEXT, labels=_TABLE, annotations=_TABLE, namespace=_TEXT
+_METADATA = an_object(
+    ("name",),
+    name=TEXT,
+    displayName=TEXT,
+    labels=TEXT_TABLE,
+    annotations=TEXT_TABLE,
+    namespace=TEXT,
 )
-_METRIC = _object(
+_METRIC = an_object(
     ("metricSource",),
-    metricSource=_object(("spec",), metricSourceRef=_TEXT, type=_TEXT, spec={"type": "object"}),
+    metricSource=an_object(("spec",), metricSourceRef=TEXT, type=TEXT, spec={"type": "object"}),
 )
-_INDICATOR = _object(
+_INDICATOR = an_object(
     (),
-    description=_TEXT,
+    description=TEXT,
     thresholdMetric=_METRIC,
-    ratioMetric=_object(
+    ratioMetric=an_object(
         (),
         counter={"type": "boolean"},
         good=_METRIC,
@@ -49,137 +34,144 @@ _INDICATOR = _object(
         raw=_METRIC,
         rawType={"enum": ["success", "failure"]},
     ),
-    groupBy=_TEXTS,
+    groupBy=TEXTS,
 )
 _WINDOW = {
     "type": "array",
     "minItems": 1,
     "maxItems": 1,
-    "items": _object(
+    "items": an_object(
         ("duration",),
-        duration=_DURATION,
+        duration=DURATION,
         isRolling={"type": "boolean"},
-        calendar=_object(("startTime", "timeZone"), startTime=_TEXT, timeZone=_TEXT),
+        calendar=an_object(("startTime", "timeZone"), startTime=TEXT, timeZone=TEXT),
     ),
 }
-_OBJECTIVE = _object(
+_OBJECTIVE = an_object(
     (),
-    displayName=_TEXT,
+    displayName=TEXT,
     op={"enum": list(openslo.OPS)},
     value={"type": "number"},
-    target=_SHARE,
+    target=SHARE,
     targetPercent={"type": "number", "exclusiveMinimum": 0, "maximum": 100},
-    timeSliceTarget=_SHARE,
-    timeSliceWindow=_DURATION,
+    timeSliceTarget=SHARE,
+    timeSliceWindow=DURATION,
 )
 _SPECS: dict[str, dict[str, dict[str, Any]]] = {
     openslo.API: {
-        "DataSource": _object(
-            ("type",), description=_TEXT, type=_TEXT, connectionDetails={"type": "object"}
+        "DataSource": an_object(
+            ("type",), description=TEXT, type=TEXT, connectionDetails={"type": "object"}
         ),
-        "Service": _object((), description=_TEXT),
+        "Service": an_object((), description=TEXT),
         "SLI": _INDICATOR,
-        "SLO": _object(
+        "SLO": an_object(
             ("service", "objectives"),
-            description=_TEXT,
-            service=_TEXT,
-            indicator=_object(
-                ("spec",), metadata=_METADATA, spec=_INDICATOR, apiVersion=_TEXT, kind=_TEXT
+            description=TEXT,
+            service=TEXT,
+            indicator=an_object(
+                ("spec",), metadata=_METADATA, spec=_INDICATOR, apiVersion=TEXT, kind=TEXT
             ),
-            indicatorRef=_TEXT,
+            indicatorRef=TEXT,
             timeWindow=_WINDOW,
             budgetingMethod={"enum": list(openslo.METHODS)},
             objectives={"type": "array", "minItems": 1, "items": _OBJECTIVE},
             alertPolicies={"type": ["array", "null"]},
         ),
-        "AlertPolicy": _object(
+        "AlertPolicy": an_object(
             (),
-            description=_TEXT,
+            description=TEXT,
             alertWhenNoData={"type": "boolean"},
             alertWhenResolved={"type": "boolean"},
             alertWhenBreaching={"type": "boolean"},
             conditions={"type": "array"},
             notificationTargets={"type": "array"},
         ),
-        "AlertCondition": _object(
+        "AlertCondition": an_object(
             ("condition",),
-            description=_TEXT,
-            severity=_TEXT,
-            condition=_object(
+            description=TEXT,
+            severity=TEXT,
+            condition=an_object(
                 ("kind", "threshold", "lookbackWindow"),
                 kind={"enum": ["burnrate"]},
                 op={"enum": list(openslo.OPS)},
                 threshold={"type": "number"},
-                lookbackWindow=_DURATION,
-                alertAfter=_TEXT,
+                lookbackWindow=DURATION,
+                alertAfter=TEXT,
             ),
         ),
-        "AlertNotificationTarget": _object((), description=_TEXT, target=_TEXT),
+        "AlertNotificationTarget": an_object((), description=TEXT, target=TEXT),
     },
 }
-_BLOCK = _object(
+_BLOCK = an_object(
     ("target",),
-    target=_SHARE,
+    target=SHARE,
     total={},
     good={},
     bad={},
-    histogram=_TEXT,
-    threshold=_DURATION,
-    source=_TEXT,
-    slice=_DURATION,
-    sliceTarget=_SHARE,
+    histogram=TEXT,
+    threshold=DURATION,
+    source=TEXT,
+    slice=DURATION,
+    sliceTarget=SHARE,
     alertPolicies={"type": "array"},
-    groupBy=_TEXTS,
-    description=_TEXT,
+    groupBy=TEXTS,
+    description=TEXT,
 )
 _OWN: dict[str, dict[str, Any]] = {
-    "Team": _object((), description=_TEXT, email=_TEXT, chat=_TEXT),
-    "Service": _object(
+    "Team": an_object((), description=TEXT, email=TEXT, chat=TEXT),
+    "Service": an_object(
         (),
-        description=_TEXT,
-        owner=_TEXT,
+        description=TEXT,
+        owner=TEXT,
         tier={"type": "integer", "minimum": 0},
-        dependsOn=_TEXTS,
-        links=_TABLE,
+        dependsOn=TEXTS,
+        links=TEXT_TABLE,
         revenuePerMinute={"type": "number", "minimum": 0},
-        currency=_TEXT,
+        currency=TEXT,
         usersPerMinute={"type": "number", "minimum": 0},
+        escalationPolicy=TEXT,
     ),
-    "Journey": _object(
+    "Journey": an_object(
         ("service",),
-        description=_TEXT,
-        service=_TEXT,
+        description=TEXT,
+        service=TEXT,
         critical={"type": "boolean"},
-        source=_TEXT,
-        window=_DURATION,
+        source=TEXT,
+        window=DURATION,
         timeWindow=_WINDOW,
         alertPolicies={"type": "array"},
         **{str(aspect): _BLOCK for aspect in Aspect},
     ),
-    "CompositeSLO": _object(
+    "CompositeSLO": an_object(
         ("service", "target", "parts"),
-        description=_TEXT,
-        service=_TEXT,
-        target=_SHARE,
+        description=TEXT,
+        service=TEXT,
+        target=SHARE,
         timeWindow=_WINDOW,
         mode={"enum": ["weighted", "all_of"]},
         parts={
             "type": "array",
             "minItems": 1,
-            "items": _object(("slo",), slo=_TEXT, weight={"type": "number", "exclusiveMinimum": 0}),
+            "items": an_object(
+                ("slo",), slo=TEXT, weight={"type": "number", "exclusiveMinimum": 0}
+            ),
         },
         alertPolicies={"type": "array"},
     ),
 }
 for _api in native.APIS:
-    _SPECS[_api] = _OWN
+    _SPECS[_api] = {**_OWN, **DUTY}
+
+
+def _needed(spec: dict[str, Any]) -> bool:
+    return any(spec.get(key) for key in ("required", "oneOf", "anyOf"))
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of one document."""
     kinds = [
-        _object(
-            ("apiVersion", "kind", "metadata"),
+        an_object(
+            ("apiVersion", "kind", "metadata", *(("spec",) if _needed(spec) else ())),
             apiVersion={"const": api},
             kind={"const": kind},
             metadata=_METADATA,
