@@ -24,6 +24,7 @@ BENCHMARKS = {
     "slo_generator": "Beside slo-generator",
     "access_log": "Importing access logs",
     "overview_page": "The overview page of 5,000 SLOs",
+    "backtest": "Backtesting six policies on 1,000 SLOs",
 }
 INTRO = """\
 # Benchmarks
