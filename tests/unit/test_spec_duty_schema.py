@@ -17,7 +17,7 @@ from watchkeeper.spec import duty_alerts as alerts
 from watchkeeper.spec import duty_channels as channels
 from watchkeeper.spec import duty_people as people
 from watchkeeper.spec import duty_schedules as schedules
-from watchkeeper.spec import schema
+from watchkeeper.spec import load_text, native, schema
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG = ROOT / "tests" / "specs" / "wrong"
@@ -85,3 +85,16 @@ def test_every_code_of_a_finding_of_duty_has_a_wrong_example() -> None:
         p.read_text() for p in WRONG.glob("duty_*.txt")), re.MULTILINE))  # fmt: skip
     assert len(written) > 20
     assert written - shown == set()
+
+
+# ---------------------------------------------------------------- the reference
+
+
+def test_the_reference_shows_every_kind_and_nothing_wrong() -> None:
+    page = (ROOT / "docs" / "reference" / "duty.md").read_text(encoding="utf-8")
+    text = "---\n".join(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    shown = {data["kind"] for data in documents(text)}
+    assert shown == set(native.KINDS) - {"Team", "Service", "Journey", "CompositeSLO"}
+    # What the examples name but do not define is all that is left to say.
+    assert {f.code for f in load_text(text).findings} == {"dangling"}
+    assert all(VALIDATOR.is_valid(data) for data in documents(text))
