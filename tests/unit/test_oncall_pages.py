@@ -226,3 +226,33 @@ def test_many_pages_for_one_person_are_bundled(db: Database) -> None:
     said = " ".join(s.message.title for s in pushes)
     assert "pages:" in said
     assert all(world.page(n).first_call_at is not None for n in range(1, 201))
+
+
+def test_a_ticket_wakes_nobody_and_is_told_when_people_work(db: Database) -> None:
+    world = World(db)
+    night = START + 14 * 3600  # Monday 22:00 UTC; Tuesday is Ben's turn
+    world.clock.seconds = night
+    world.signal(severity="warning")
+
+    world.run(10 * 3600, every=600)
+    assert world.sent == []
+
+    world.run(2 * 3600, every=600)
+
+    assert {(s.at, s.address) for s in world.sent} == {
+        (night + 11 * 3600, f"ben@{c}") for c in ("push", "sms", "call")
+    }
+
+
+def test_a_ticket_does_not_escalate_but_is_told_again_next_day(db: Database) -> None:
+    world = World(db)
+    world.clock.seconds = START + 2 * 3600
+    world.signal(severity="warning")
+
+    world.run(30 * 3600, every=600)
+
+    days = sorted({(s.at - START) // 3600 for s in world.sent})
+    assert days == [2, 26]
+    assert {s.address for s in world.sent} <= {
+        f"{n}@{c}" for n in ("ann", "ben") for c in ("push", "sms", "call")
+    }

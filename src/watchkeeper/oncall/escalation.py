@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.oncall.model import Page, PageState, Targets
@@ -17,6 +19,25 @@ AGAIN = 900.0
 """Seconds between two calls of the fallback: an open page is never silent for longer."""
 NOBODY = 60.0
 """Seconds until a page that could call nobody at all is tried again."""
+
+
+OPENS, CLOSES = 9, 17
+"""Local hours from which and until which people are told of tickets, Monday to Friday."""
+DAILY = 86_400.0
+
+
+def working_time(now: Seconds, zone: str) -> Seconds:
+    """This instant when people work in this zone, else the next at which they begin."""
+    its = ZoneInfo(zone)
+    local = datetime.fromtimestamp(now, its)
+    if local.weekday() < 5 and OPENS <= local.hour < CLOSES:
+        return now
+    day = local.replace(hour=OPENS, minute=0, second=0, microsecond=0)
+    if local.hour >= OPENS:
+        day = (day.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=its)
+    while day.weekday() >= 5:
+        day = (day.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=its)
+    return day.timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,9 @@ def _step(page: Page, now: Seconds) -> Advance:
     policy = page.policy
     if policy is None or not policy.steps:
         return Advance(replace(page, due_at=now + NOBODY), (), "no escalation policy")
+    if page.urgency != "page":
+        # A ticket wakes nobody and does not escalate: the first line is told, and again next day.
+        return Advance(replace(page, due_at=now + DAILY), policy.steps[0].targets, "ticket")
     steps, step, turn = policy.steps, page.step, page.round
     if step >= len(steps) and turn < policy.repeat:
         step, turn = 0, turn + 1

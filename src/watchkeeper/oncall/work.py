@@ -154,6 +154,12 @@ def _take(
     if page.policy is None and page.state is not PageState.RESOLVED:
         taken = _with_policy(page, specs, taken, now)
     calls = calling.reachable(calling.people(taken.targets, specs, changes, now), specs)
+    opens = _waits_until(page, calls, specs, now)
+    if opens > now:
+        waiting = replace(page, due_at=opens, state=PageState.OPEN, snoozed_until=None)
+        if store.save(conn, waiting):
+            _log(conn, now, "page.waits", page, ENGINE, {"until": opens})
+        return
     after = taken.page if calls or not taken.targets else escalation.hurried(taken.page, now)
     if calls:
         first = page.first_call_at if page.first_call_at is not None else now
@@ -167,6 +173,14 @@ def _take(
         data = {"what": taken.what, "called": [c.user or c.channel for c in calls]}
         kind = "page.called" if calls else "page.nobody"
         _log(conn, now, kind, page, ENGINE, {**data, "via": sorted({c.via for c in calls})})
+
+
+def _waits_until(page: Page, calls: Sequence[Call], specs: Specs, now: Seconds) -> Seconds:
+    """A ticket waits until those who are told of it work."""
+    zones = [specs.duty.users[c.user].time_zone for c in calls if c.user]
+    if page.urgency == "page" or not zones:
+        return now
+    return min(escalation.working_time(now, zone) for zone in zones)
 
 
 def _with_policy(page: Page, specs: Specs, taken: Advance, now: Seconds) -> Advance:

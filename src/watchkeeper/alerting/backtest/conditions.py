@@ -16,6 +16,7 @@ from watchkeeper.kernel.clock import MINUTE
 from watchkeeper.slo.model import BoolArray, FloatArray, IntArray
 from watchkeeper.spec.duty import BurnRule, ConsumedRule, ExhaustionRule, Guards, NoDataRule
 
+LATELY = 300.0
 HOUR = 3600.0
 FIVE_MINUTES = 300.0
 _CELLS = 2_000_000
@@ -117,12 +118,15 @@ def exceeding(rule: RatioRule, counts: Counts) -> BoolArray:
 def exhausting(rule: ExhaustionRule, counts: Counts) -> BoolArray:
     """The budget is gone within ``within`` seconds if the last hour goes on.
 
-    The last hour must burn at 1 or more. A spent budget exhausts nothing, so a page ends there;
+    The last hour, and its last five minutes, must burn at 1 or more. A spent budget exhausts
+    nothing, so a page ends there;
     less urgent rules go on.
     """
     hour = counts.steps(HOUR)
     debt_now = counts.of("debt", hour)
+    lately = counts.steps(LATELY)
     burns = (debt_now >= 0) & (counts.of("total", hour) > 0)
+    burns &= (counts.of("debt", lately) >= 0) & (counts.of("total", lately) > 0)
     if counts.p == 0 or not burns.any():
         return np.zeros(counts.n, dtype=bool)
     debt, bad = counts.own("debt"), counts.own("bad")

@@ -24,10 +24,12 @@ from watchkeeper.spec.duty import (
 from watchkeeper.spec.model import AlertPolicyDefinition, Specs
 
 HOUR = 60
+BLIND_MINUTES = 5
 REFRESH = 300.0
 """Seconds after which an open alert is told its new numbers."""
 LEAST_BURN = 1.0
-"""An exhaustion rule asks that the last hour burns at least so fast: below, the budget grows."""
+"""An exhaustion rule asks that the last hour and its last five minutes burn at least so fast:
+below, the budget grows."""
 
 
 def _burn(long: str, short: str, factor: float, urgency: str) -> BurnRule:
@@ -123,8 +125,10 @@ def _exhausts(rule: ExhaustionRule, status: SloStatus) -> bool:
     found = status.time_to_exhaustion_seconds
     if not rule.roll_off:
         found = status.time_to_exhaustion_plain_seconds
-    burn = status.burn_rate.get("1h")
-    if found is None or burn is None or burn < LEAST_BURN:
+    # The projection is made with the last hour; an outage that has just ended is still in it, so
+    # the last minutes must burn as well, as with every rule of two windows.
+    burns = (status.burn_rate.get("1h"), status.burn_rate.get("5m"))
+    if found is None or any(b is None or b < LEAST_BURN for b in burns):
         return False
     # A spent budget cannot run out: how bad it is then is for the burn rules to say, or else a
     # trickle of errors would wake people for weeks.
@@ -171,6 +175,21 @@ def enough(events: Events, allowed: float, guards: Guards) -> bool:
     return evidence.chance_of(events.bad, events.total, allowed) < guards.significance
 
 
+CALM = PolicyState()
+
+
+def blind(status: SloStatus, lookup: Lookup) -> bool:
+    """True when not one of the last minutes was observed.
+
+    Then nothing says that what was wrong is over: an alert stays open until there is data again, or
+    a person closes it. A source that dies with the service must not end the service's page.
+    """
+    if status.burn_rate.get("5m") is not None:
+        return False
+    found = lookup(status.name, BLIND_MINUTES)
+    return found is not None and found.seen <= 0
+
+
 def decide(
     status: SloStatus,
     rules: Iterable[AlertRule],
@@ -181,12 +200,15 @@ def decide(
 ) -> tuple[PolicyState, list[Signal]]:
     """The next state and what is to be said, for one SLO."""
     fired = [f for rule in rules if (f := holds(rule, status, guards, lookup)) is not None]
+    if not fired and state == CALM:
+        return state, []
+    unseen = state != CALM and blind(status, lookup)
     signals: list[Signal] = []
     covered = False  # a page includes the ticket, a ticket the information
     for urgency in (Urgency.PAGE, Urgency.TICKET, Urgency.INFO):
         mine = [f for f in fired if f.urgency is urgency]
         standing: Standing = getattr(state, str(urgency))
-        after, said = _stand(status, mine, covered, guards, standing, now, urgency)
+        after, said = _stand(status, mine, covered, unseen, guards, standing, now, urgency)
         covered = covered or after.opened is not None or bool(mine)
         state = replace(state, **{str(urgency): after})
         signals.extend(said)
@@ -198,6 +220,7 @@ def _stand(
     status: SloStatus,
     fired: Sequence[Fired],
     covered: bool,
+    unseen: bool,
     guards: Guards,
     standing: Standing,
     now: Seconds,
@@ -210,7 +233,7 @@ def _stand(
         if now - standing.told < REFRESH:
             return replace(standing, clear=None), []
         return Standing(standing.opened, None, now), [_signal(status, fired, urgency, now)]
-    if standing.opened is None:
+    if standing.opened is None or (unseen and not covered):
         return standing, []
     clear = standing.clear if standing.clear is not None else now
     if covered or now - clear >= guards.hold:

@@ -27,7 +27,7 @@ def summary(status: SloStatus, reasons: Sequence[Reason], now: Seconds) -> str:
         return f"{name}: {fate}"
     hours = rule.long.text if isinstance(rule, BurnRule) else "1h"
     share = events.bad / events.total if events.total else 0.0
-    counts = f"{events.bad:,.12g} of {events.total:,.12g}"
+    counts = f"{round(events.bad, 2):,.12g} of {round(events.total, 2):,.12g}"
     burn = share / (1.0 - float(status.target))
     said = f"{text.percent(share, 2)} bad in the last {hours} ({counts}), {burn:.3g}× too fast"
     return f"{name}: {said}; {fate}"

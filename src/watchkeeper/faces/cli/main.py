@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
     "schema": ("lint:schema", "Print the JSON Schema of what you write, for editors."),
     "serve": ("serve:serve", "Run the server: engine, pages and API."),
+    "simulate": ("simulate:simulate", "Who would be paged, when, by what: scenarios for CI."),
     "status": ("status:status", "Show the state of every SLO."),
     "token": ("token:token", "Make, list and revoke API tokens."),
     "user": ("user:user", "Add people, give them roles and passwords."),

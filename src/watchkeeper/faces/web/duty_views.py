@@ -144,6 +144,8 @@ def _next_step(page: Page) -> str:
     policy = page.policy
     if policy is None:
         return "looking for a policy"
+    if page.urgency != "page":
+        return f"told in working hours: {targets(policy.steps[0].targets)}"
     if page.step < len(policy.steps):
         return f"step {page.step + 1}: {targets(policy.steps[page.step].targets)}"
     if page.round < policy.repeat:
@@ -247,6 +249,7 @@ _WHAT = {
     "page.opened": ("Opened", "burn"),
     "page.called": ("Called", "watch"),
     "page.nobody": ("Nobody to call", "spent"),
+    "page.waits": ("Waits for the day", "none"),
     "page.joined": ("More alerts joined", "burn"),
     "page.acknowledged": ("Acknowledged", "ok"),
     "page.resolved": ("Resolved", "ok"),
@@ -281,6 +284,8 @@ def _said(kind: str, data: Mapping[str, Any], actor: str) -> str:
         case "page.joined" | "page.opened":
             policy = f", policy {data['policy']}" if data.get("policy") else ""
             return words.plural(int(data.get("count", 0)), "alert") + policy
+        case "page.waits":
+            return f"until {words.day_clock(float(data['until']))} UTC: tickets wake nobody"
         case "page.nobody":
             return str(data.get("what", ""))
         case _:
