@@ -19,6 +19,7 @@ from watchkeeper.engine.loop import Loop
 from watchkeeper.faces.api.routes import build_api
 from watchkeeper.faces.duty import Duty, duty_of
 from watchkeeper.faces.guard import Guard
+from watchkeeper.faces.intake import IntakeDoor, doors_of
 from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
 from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.services import Services
@@ -51,9 +52,11 @@ def build_server(
             if loop is not None:
                 await run_in_threadpool(loop.stop)
 
+    duty = duty or duty_of(services)
     return Starlette(
-        routes=_routes(services, duty or duty_of(services)),
+        routes=_routes(services, duty),
         middleware=[
+            Middleware(IntakeDoor, intake=doors_of(services, duty.wake)),
             Middleware(
                 Guard,
                 db=services.db,
