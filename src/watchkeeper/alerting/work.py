@@ -12,6 +12,7 @@ from watchkeeper.alerting.accepting import Accepted, accept, accept_many
 from watchkeeper.alerting.folding import closed as _closed
 from watchkeeper.alerting.model import Alert, AlertState
 from watchkeeper.alerting.policies import rules as policy_rules
+from watchkeeper.alerting.policies.reading import lookup_of
 from watchkeeper.alerting.store import (
     find,
     ids_of_page,
@@ -22,7 +23,7 @@ from watchkeeper.alerting.store import (
 )
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.slo import work as slo_work
-from watchkeeper.slo.model import Events, Fleet
+from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import timeline
 
@@ -59,11 +60,8 @@ SLO = "slo"
 
 def watch(conn: Connection, specs: Specs, fleet: Fleet, now: Seconds) -> int:
     """Let every SLO's policy decide on this evaluation. Returns how many signals that gave."""
-
-    def lookup(name: str, minutes: int) -> Events | None:
-        return slo_work.recent(conn, specs, [name], minutes, now).get(name)
-
     states = store.load_states(conn)
+    lookup = _lookup(conn, specs, fleet)
     changed, signals = policy_rules.step(fleet, specs, states, now, lookup)
     store.save_states(conn, changed)
     accept(conn, SLO, signals, now, specs)
@@ -73,12 +71,14 @@ def watch(conn: Connection, specs: Specs, fleet: Fleet, now: Seconds) -> int:
 def anything_to_watch(conn: Connection, specs: Specs, fleet: Fleet, now: Seconds) -> bool:
     """True when ``watch`` would change something; asked in a snapshot, so that most ticks write
     nothing."""
-
-    def lookup(name: str, minutes: int) -> Events | None:
-        return slo_work.recent(conn, specs, [name], minutes, now).get(name)
-
+    lookup = _lookup(conn, specs, fleet)
     changed, signals = policy_rules.step(fleet, specs, store.load_states(conn), now, lookup)
     return bool(changed or signals)
+
+
+def _lookup(conn: Connection, specs: Specs, fleet: Fleet) -> policy_rules.Lookup:
+    """Counts as of the evaluation, so that rules and evidence speak of the same minute."""
+    return lookup_of(fleet, lambda names, m: slo_work.recent(conn, specs, names, m, fleet.as_of))
 
 
 # ---------------------------------------------------------------- the engine and people

@@ -181,12 +181,22 @@ class SloDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowCounts:
+    """What burn rates were computed from: [len(BURN_WINDOWS), N] each, in the fleet's order."""
+
+    good: FloatArray
+    total: FloatArray
+    seen: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """All SLOs at one instant and one ledger revision."""
 
     statuses: Sequence[SloStatus]
     as_of: Seconds
     revision: int
+    counts: WindowCounts | None = field(default=None, repr=False, compare=False)
 
     def get(self, name: str) -> SloStatus | None:
         """The status of this SLO, or None."""

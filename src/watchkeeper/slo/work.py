@@ -17,7 +17,7 @@ from watchkeeper.measure.model import Batch
 from watchkeeper.slo import checks, gather, ledger, store, versions
 from watchkeeper.slo import detail as rules
 from watchkeeper.slo.derived import Derived, Touched, derived_rows, follow, rebuild
-from watchkeeper.slo.fleet import Subject, judge, statuses
+from watchkeeper.slo.fleet import Readings, Subject, judge, statuses
 from watchkeeper.slo.ledger_bulk import last_registered
 from watchkeeper.slo.model import (
     Correction,
@@ -29,6 +29,7 @@ from watchkeeper.slo.model import (
     SloStatus,
     Spend,
     TargetVersion,
+    WindowCounts,
 )
 from watchkeeper.slo.outlook import outlook
 from watchkeeper.slo.subjects import row_key, subjects, unknown, wanted
@@ -99,7 +100,9 @@ def evaluate_fleet(
         some = _subjects(conn, specs, wanted(specs, names))
         chosen = [s for s in some if s.name in asked or s.definition.name in asked]
     with _uncollected():
-        return Fleet(_evaluate(conn, chosen, now), now, ledger.revision(conn))
+        found, readings = _judge(conn, chosen, now)
+        counts = WindowCounts(readings.good[1:], readings.total[1:], readings.seen[1:])
+        return Fleet(found, now, ledger.revision(conn), counts)
 
 
 @contextmanager
@@ -147,8 +150,15 @@ def _subjects(
 
 
 def _evaluate(conn: Connection, chosen: Sequence[Subject], now: Seconds) -> list[SloStatus]:
+    return _judge(conn, chosen, now)[0]
+
+
+def _judge(
+    conn: Connection, chosen: Sequence[Subject], now: Seconds
+) -> tuple[list[SloStatus], Readings]:
+    """What is said of each, and the counts that it is said from."""
     if not chosen:
-        return []
+        return [], Readings.empty(0)
     ends = {
         d.window: bounds(d.window, now)
         for d in {s.definition.window: s.definition for s in chosen}.values()
@@ -165,7 +175,8 @@ def _evaluate(conn: Connection, chosen: Sequence[Subject], now: Seconds) -> list
         gather.steady(conn, chosen, windows, found),
         gather.stopped(conn, chosen, windows, found),
     )
-    return statuses(chosen, windows, found.readings, verdicts, ahead, warnings, now)
+    said = statuses(chosen, windows, found.readings, verdicts, ahead, warnings, now)
+    return said, found.readings
 
 
 # ---------------------------------------------------------------- one SLO in depth
@@ -201,23 +212,20 @@ def detail(conn: Connection, specs: Specs, name: str, now: Seconds) -> SloDetail
 def recent(
     conn: Connection, specs: Specs, names: Sequence[str], minutes: int, now: Seconds
 ) -> dict[str, Events]:
-    """The events of these SLOs in their last so many minutes, as the burn rates count them."""
-    end = window_end(now)
-    subjects_by_name = {s.name: s for s in _every_subject(conn, specs)}
-    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    """The events of these SLOs in their last so many minutes, as the burn rates count them.
+
+    Names that are not known are left out. SLOs without corrections are read all in one go.
+    """
+    end, asked = window_end(now), set(names)
+    chosen = [s for s in _every_subject(conn, specs) if s.name in asked]
+    excluded = store.corrections_by_slo(conn)
+    edges = np.asarray([end - minutes, end], dtype=np.int64)
     found: dict[str, Events] = {}
-    for name in names:
-        subject = subjects_by_name.get(name)
-        if subject is None:
-            continue
-        bound = bounds(subject.definition.window, now)
-        view = View(
-            gather.reader(conn, subject.sli_id),
-            gather.terms_of(subject, bound, changes, excluded),
-        )
-        first, last = view.cum(np.asarray([end - minutes, end], dtype=np.int64))
-        step = last - first
-        found[name] = Events(float(step[GOOD]), float(step[TOTAL]), int(step[SEEN]))
+    for subject, read in gather.read_together(conn, chosen, edges):
+        bound = Bounds(end - minutes, end, end, rolling=True)
+        view = View(read, gather.terms_of(subject, bound, {}, excluded))
+        good, total, seen = np.diff(view.cum(edges)[:, :MAY], axis=0)[0].tolist()
+        found[subject.name] = Events(good, total, int(seen))
     return found
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from watchkeeper.alerting.backtest.conditions import holds
+from watchkeeper.alerting.backtest.conditions import holds, unseen
 from watchkeeper.alerting.backtest.model import Alarm, Plan, PlanRule, RatioRule
 from watchkeeper.alerting.backtest.windows import Counts
 from watchkeeper.alerting.model import Urgency
@@ -23,6 +23,8 @@ from watchkeeper.slo.model import BoolArray
 from watchkeeper.spec.duty import BurnRule, ConsumedRule, ExhaustionRule, NoDataRule
 
 ORDER = (Urgency.PAGE, Urgency.TICKET, Urgency.INFO)
+UNSEEN = len(ORDER)
+"""The bit beside those of the urgencies that says that nothing was observed."""
 
 
 def alarms(plan: Plan, counts: Counts) -> list[Alarm]:
@@ -32,6 +34,8 @@ def alarms(plan: Plan, counts: Counts) -> list[Alarm]:
     for rule, where in zip(plan.rules, fired, strict=True):
         codes |= where.view(np.uint8) << np.uint8(ORDER.index(Urgency(rule.urgency)))
     history = counts.history
+    if not history.seen.all():
+        codes |= unseen(counts).view(np.uint8) << np.uint8(UNSEEN)
     machine = _Machine(plan.guards.hold, history.step)
     starts, ends, values = _runs(codes[history.begin :])
     for start, end, code in zip(starts, ends, values, strict=True):
@@ -72,7 +76,7 @@ class _Machine:
         at: int | None = start
         while at is not None and at < end:
             self._decide(at, code)
-            at = self._next(at)
+            at = None if code >> UNSEEN & 1 else self._next(at)
 
     def _next(self, at: int) -> int | None:
         """When something closes by itself, if nothing changes."""
@@ -84,10 +88,10 @@ class _Machine:
         covered = False
         for urgency in range(len(ORDER)):
             mine = bool(code >> urgency & 1)
-            self._stand(urgency, at, mine and not covered, covered)
+            self._stand(urgency, at, mine and not covered, covered, bool(code >> UNSEEN & 1))
             covered = covered or mine or self.held[urgency] is not None
 
-    def _stand(self, urgency: int, at: int, wanted: bool, covered: bool) -> None:
+    def _stand(self, urgency: int, at: int, wanted: bool, covered: bool, blind: bool) -> None:
         held = self.held[urgency]
         if held is None:
             if wanted:
@@ -95,6 +99,8 @@ class _Machine:
             return
         if wanted:
             held.clear = None
+            return
+        if blind and not covered:
             return
         held.clear = at if held.clear is None else held.clear
         if covered or (at - held.clear) * self.step >= self.hold:

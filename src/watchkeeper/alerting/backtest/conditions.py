@@ -12,13 +12,13 @@ import numpy as np
 from watchkeeper.alerting.backtest import chances
 from watchkeeper.alerting.backtest.model import PlanRule, RatioRule
 from watchkeeper.alerting.backtest.windows import Counts
+from watchkeeper.alerting.policies.rules import BLIND_MINUTES
 from watchkeeper.kernel.clock import MINUTE
 from watchkeeper.slo.model import BoolArray, FloatArray, IntArray
 from watchkeeper.spec.duty import BurnRule, ConsumedRule, ExhaustionRule, Guards, NoDataRule
 
 LATELY = 300.0
 HOUR = 3600.0
-FIVE_MINUTES = 300.0
 _CELLS = 2_000_000
 
 
@@ -91,10 +91,15 @@ def consumed(rule: ConsumedRule, counts: Counts) -> BoolArray:
 
 
 def silent(rule: NoDataRule, counts: Counts) -> BoolArray:
-    """Nothing was observed for so long, and no events for five minutes."""
-    found: BoolArray = (counts.of("seen", counts.steps(rule.after)) <= 0) & (
-        counts.of("total", counts.steps(FIVE_MINUTES)) <= 0
-    )
+    """Nothing was observed for so long, nor in the last five minutes."""
+    found: BoolArray = (counts.of("seen", counts.steps(rule.after)) <= 0) & unseen(counts)
+    return found
+
+
+def unseen(counts: Counts) -> BoolArray:
+    """[n] where not one of the last minutes was observed: then nothing closes."""
+    steps = counts.steps(BLIND_MINUTES * MINUTE)
+    found: BoolArray = (counts.of("seen", steps) <= 0) & (counts.of("total", steps) <= 0)
     return found
 
 

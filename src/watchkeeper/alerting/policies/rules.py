@@ -114,8 +114,7 @@ def holds(rule: AlertRule, status: SloStatus, guards: Guards, lookup: Lookup) ->
             # No tolerance: the figure is exact, and so is the threshold.
             return None if left is None or 1.0 - left < rule.share else Fired(rule, None)
         case NoDataRule():
-            seen = status.burn_rate.get("5m")
-            if seen is not None:
+            if not blind(status, lookup):
                 return None
             found = lookup(status.name, max(1, round(rule.after / 60)))
             return Fired(rule, found) if found is not None and found.seen == 0 else None
@@ -200,9 +199,9 @@ def decide(
 ) -> tuple[PolicyState, list[Signal]]:
     """The next state and what is to be said, for one SLO."""
     fired = [f for rule in rules if (f := holds(rule, status, guards, lookup)) is not None]
-    if not fired and state == CALM:
+    if not fired and state is CALM:
         return state, []
-    unseen = state != CALM and blind(status, lookup)
+    unseen = state is not CALM and blind(status, lookup)
     signals: list[Signal] = []
     covered = False  # a page includes the ticket, a ticket the information
     for urgency in (Urgency.PAGE, Urgency.TICKET, Urgency.INFO):
@@ -302,11 +301,11 @@ def step(
         if base not in known:
             known[base] = rules_of(status.name, specs)
         rules, guards = known[base]
-        before = states.get(status.name, {})
-        after, said = decide(status, rules, guards, PolicyState.of_json(before), now, lookup)
-        kept = after.as_json()
-        if kept != before:
-            changed[status.name] = kept or None
+        before = states.get(status.name)
+        state = PolicyState.of_json(before) if before else CALM
+        after, said = decide(status, rules, guards, state, now, lookup)
+        if after is not state and after != state:
+            changed[status.name] = after.as_json() or None
         signals.extend(said)
     there = {s.name for s in fleet.statuses}
     for name in states:
