@@ -8,10 +8,8 @@ endpoint cannot send us elsewhere. Answers above ``MAX_BYTES`` are refused.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,6 +17,7 @@ import httpx2
 
 from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.kernel.errors import UserError, WatchkeeperError
+from watchkeeper.kernel.secrets import secret as secret
 
 MAX_BYTES = 512 * 1024 * 1024
 
@@ -29,30 +28,6 @@ class FetchError(WatchkeeperError):
     def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
         super().__init__(message, hint)
         self.status = status
-
-
-def secret(value: object, what: str) -> str:
-    """The text behind ``{env: NAME}`` or ``{file: PATH}`` (a plain string is taken as it is).
-
-    Raises UserError, which names the reference and never the value.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping) and len(value) == 1:
-        kind, where = next(iter(value.items()))
-        if kind == "env":
-            found = os.environ.get(str(where))
-            if found is None:
-                raise UserError(
-                    f"{what}: environment variable {where} is not set", "set it, or use file"
-                )
-            return found
-        if kind == "file":
-            try:
-                return Path(str(where)).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise UserError(f"{what}: cannot read {where}: {error.strerror}") from None
-    raise UserError(f"{what} is not a reference", "write {env: NAME} or {file: PATH}")
 
 
 def seconds(value: object, default: float) -> float:
