@@ -1,8 +1,8 @@
 """Backtesting: six policies over 30 days of minutes of 1,000 SLOs, beside promtool for one SLO.
 
 Ours runs on one core over counts in memory: for every SLO all alarms of six policies, scores and
-a recommendation. promtool (Debian) evaluates the rules that Watchkeeper generates for one SLO over
-the same 30 days; that both fire and reset in the same minutes is checked for that SLO.
+a recommendation. promtool (Debian) evaluates the paging rules that Watchkeeper generates for one
+SLO over 30 days; that both fire and reset in the same minutes is checked for that SLO.
 """
 
 from __future__ import annotations
@@ -89,6 +89,27 @@ def one_slo() -> Specs:
     return Specs({"prometheus": source}, {"checkout": slo}, {"shop": service}, {}, {}, {})
 
 
+def paging_rules() -> str:
+    """Of the rules that we generate, those that the pages need: counts, four windows, two alerts.
+
+    The others look back 30 days, which promtool refuses ("too many samples") after some days.
+    """
+    body = yaml.safe_load(generate_prometheus(one_slo())["watchkeeper.rules.yaml"])
+    for group in body["groups"]:
+        group["rules"] = [rule for rule in group["rules"] if _pages(rule)]
+    body["groups"] = [group for group in body["groups"] if group["rules"]]
+    return yaml.safe_dump(body)
+
+
+def _pages(rule: dict[str, Any]) -> bool:
+    labels = rule.get("labels", {})
+    if "alert" in rule:
+        return str(labels.get("severity")) == "page"
+    if rule["record"] == "slo:burn_rate:ratio":
+        return str(labels.get("window")) in {"5m", "30m", "1h", "6h"}
+    return str(rule["record"]) in {"slo:events:count", "slo:bad:count"}
+
+
 def promtool(folder: Path, counts: History, rules: str) -> tuple[float, float, str]:
     """(CPU seconds, wall seconds, complaints) of promtool over one SLO, firing minutes checked."""
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
@@ -158,15 +179,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, plans in grids.items():
         cpu, wall, found = ours(slos, plans())
         print(f"| ours, {name}, 30 days | {slos} | {cpu:.1f} s | {wall:.1f} s | {found} |")
-    rules = generate_prometheus(one_slo())["watchkeeper.rules.yaml"]
     counts = eventful(minutes)
     began = time.process_time()
     run(counts, TARGET, MONTH, usual())
     alone = time.process_time() - began
     print(f"| ours, six usual policies, {days} days | 1 | {alone * 1000:.0f} ms | | |")
     with tempfile.TemporaryDirectory() as folder:
-        cpu, wall, complaints = promtool(Path(folder), counts, rules)
-    print(f"| promtool, the rules we generate, {days} days | 1 | {cpu:.1f} s | {wall:.1f} s | |")
+        cpu, wall, complaints = promtool(Path(folder), counts, paging_rules())
+    print(f"| promtool, one policy (two pages), {days} days | 1 | {cpu:.1f} s | {wall:.1f} s | |")
     checked = len(_expected(counts))
     print(f"\npromtool agrees at all {checked} minutes around each firing and reset."
           if not complaints else f"\npromtool disagrees:\n\n{complaints[:2000]}")  # fmt: skip
