@@ -146,8 +146,8 @@ def _reaches(status: SloStatus, minutes: int, factor: float, lookup: Lookup) -> 
         if rate is None or abs(rate - factor) > NEAR * factor:
             return rate is not None and rate > factor
     events = lookup(status.name, minutes)
-    if events is None or events.total <= 0:
-        return False
+    if events is None or events.total <= 0 or events.bad <= 0 or status.target >= 1:
+        return False  # where nothing is allowed no burn rate can be told
     allowed = Fraction(1 - status.target) * Fraction(repr(factor))
     return Fraction(events.bad) >= allowed * Fraction(events.total)
 

@@ -39,14 +39,19 @@ def _fate(status: SloStatus, now: Seconds) -> str:
         return f"the budget of {status.window} lasts"
     if left == 0:
         return f"the budget of {status.window} is spent"
-    at = iso(now + left)
-    return f"the budget of {status.window} is gone in {text.duration(left)}, at {at[11:16]} UTC"
+    at = text.clock_time(now + left, now)
+    return f"the budget of {status.window} is gone in {text.duration(left)}, at {at} UTC"
 
 
 def details(status: SloStatus, reasons: Sequence[Reason], now: Seconds) -> dict[str, Any]:
     """Every number that the decision was made with."""
     return {
         "explanation": "; ".join(_why(rule, events, status) for rule, events in reasons),
+        "evidence": [
+            {"bad": events.bad, "total": events.total, "seen_minutes": events.seen}
+            for _, events in reasons
+            if events is not None
+        ],
         "target": float(status.target),
         "window": status.window,
         "attainment": status.attainment,
