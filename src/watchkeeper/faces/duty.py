@@ -6,6 +6,7 @@ Beside `Services`, and like it handed to API and pages alike.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.notify import outbox
 from watchkeeper.notify.model import MessageKind
 from watchkeeper.notify.outbox import LATER, Delivery, NewDelivery
+from watchkeeper.notify.sending import next_channel
 from watchkeeper.oncall import audit, escalation, links, store, work
 from watchkeeper.oncall.calling import changes_of
 from watchkeeper.oncall.load import Load, load
@@ -145,6 +147,29 @@ class Duty:
         if tap.action == "ack":
             return self.acknowledge(tap.page_id, tap.user)
         return self.resolve(tap.page_id, tap.user)
+
+    def last_page_of(self, address: str, page_id: int | None) -> tuple[int, str]:
+        """(page, user) that an answer from this address means. Raises NotFound."""
+        users = [
+            u.name
+            for u in self.specs().duty.users.values()
+            if any(c.address == address for c in u.contacts)
+        ]
+        with self.db.read() as conn:
+            called = outbox.last_call(conn, address, page_id)
+        if not users or called is None:
+            raise NotFound("There is no page that this number was called for.", "Open Watchkeeper.")
+        return called, users[0]
+
+    def note_status(self, provider_id: str, said: str, failed: bool) -> None:
+        """A provider's later word; when it failed after all, the next way is tried."""
+
+        def keep(conn: Connection, now: Seconds) -> None:
+            row = outbox.note_status(conn, provider_id, said, failed)
+            if row is not None and failed and row.fallbacks:
+                outbox.enqueue(conn, [next_channel(row, now)], now)
+
+        self._do(keep)
 
     def _target(self, name: str) -> Any:  # noqa: ANN401
         try:
@@ -346,6 +371,15 @@ class Duty:
             there = ", ".join(self.specs().duty.schedules) or "none"
             raise NotFound(f"There is no schedule {name!r}.", f"There are: {there}.")
         return found
+
+    def ical_key(self, kind: str, name: str) -> str:
+        """What opens a feed: made of the server's secret, so it needs no table."""
+        made = hmac.new(self.site.secret, f"ical:{kind}:{name}".encode(), hashlib.sha256)
+        return made.hexdigest()[:32]
+
+    def ical(self, kind: str, name: str) -> str:
+        """The path of the feed of a ``schedule`` or a ``user``, with its key."""
+        return f"/ical/{kind}/{name}.ics?key={self.ical_key(kind, name)}"
 
     # -- load, audit
     def load(self, start: Seconds, end: Seconds) -> Sequence[Load]:

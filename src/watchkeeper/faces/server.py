@@ -19,6 +19,8 @@ from watchkeeper.engine.loop import Loop
 from watchkeeper.faces.api.routes import build_api
 from watchkeeper.faces.duty import Duty, duty_of
 from watchkeeper.faces.guard import Guard
+from watchkeeper.faces.hooks import hook_routes
+from watchkeeper.faces.ical import ical_routes
 from watchkeeper.faces.intake import IntakeDoor, doors_of
 from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
 from watchkeeper.faces.push import push_routes
@@ -89,6 +91,8 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *signin_routes(services),
         *push_routes(services),
         *audit_routes(services),
+        *hook_routes(duty),
+        *ical_routes(duty),
         *duty_routes(duty, services),
         Mount("/api", build_api(services, duty)),
         *build_web(services),

@@ -390,6 +390,20 @@ def reached(conn: Connection, page_id: int) -> list[Delivery]:
     return [_delivery(row) for row in conn.execute(query.order_by(delivery.c.id)).mappings()]
 
 
+def last_call(conn: Connection, address: str, page_id: int | None) -> int | None:
+    """The page that this address was last called for; with ``page_id``, whether it was for that."""
+    query = select(delivery.c.page_id).where(
+        delivery.c.address == address,
+        delivery.c.page_id.is_not(None),
+        delivery.c.attempts > 0,
+        delivery.c.kind.in_((str(MessageKind.PAGE), str(MessageKind.DRILL))),
+    )
+    if page_id is not None:
+        query = query.where(delivery.c.page_id == page_id)
+    found = conn.execute(query.order_by(delivery.c.id.desc()).limit(1)).scalar()
+    return None if found is None else int(found)
+
+
 def get(conn: Connection, delivery_id: int) -> Delivery | None:
     """One delivery."""
     row = conn.execute(select(delivery).where(delivery.c.id == delivery_id)).mappings().first()

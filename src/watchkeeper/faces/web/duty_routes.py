@@ -16,6 +16,7 @@ from watchkeeper.access.model import Principal
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.guard import same_origin
 from watchkeeper.faces.services import Services
+from watchkeeper.faces.web import duty_rota as rota
 from watchkeeper.faces.web import duty_views as views
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.render import Pages, may_write
@@ -177,13 +178,15 @@ class DutyHandlers:
     def oncall(self, request: Request, problem: str = "", status: int = 200) -> Response:
         """Who, until when, who next, where are gaps."""
         specs, now = self.duty.specs(), self._now()
-        start = now - now % views.DAY
-        shown: list[views.ScheduleView] = []
+        start = now - now % rota.DAY
+        shown: list[rota.ScheduleView] = []
         changes: list[Change] = []
         for each in self.duty.on_duty():
             name = each.schedule.name
-            shifts = self.duty.shifts(name, start, start + views.SPAN_DAYS * views.DAY)
-            shown.append(views.schedule_view(each.schedule, shifts, each.gaps, specs, start, now))
+            shifts = self.duty.shifts(name, start, start + rota.SPAN_DAYS * rota.DAY)
+            feed = self.duty.ical("schedule", name)
+            view = rota.schedule_view(each.schedule, shifts, each.gaps, specs, start, now, feed)
+            shown.append(view)
             changes.extend(self.duty.changes(name))
         holes = sum(len(s.gaps) for s in shown)
         unique = {c.id: c for c in changes}.values()
@@ -238,8 +241,8 @@ class DutyHandlers:
         """What being on call cost."""
         asked = request.query_params.get("days", "30")
         days = int(asked) if asked in ("7", "30", "90") else 30
-        now, span = self._now(), days * views.DAY
-        rows = views.load_rows(
+        now, span = self._now(), days * rota.DAY
+        rows = rota.load_rows(
             self.duty.load(now - span, now), self.duty.load(now - 2 * span, now - span)
         )
         over = sum(r.over_key == "burn" for r in rows)
@@ -258,7 +261,7 @@ class DutyHandlers:
     ) -> Response:
         """How people are reached, and the last proof."""
         specs, now = self.duty.specs(), self._now()
-        found = views.contacts(specs, self.duty.proofs(), self.duty.outcomes())
+        found = rota.contacts(specs, self.duty.proofs(), self.duty.outcomes())
         unproved = sum(c.verified == "never" and c.drilled == "never" for c in found)
         blocks = []
         for channel in specs.duty.channels.values():

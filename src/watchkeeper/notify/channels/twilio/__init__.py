@@ -29,6 +29,9 @@ class TwilioTransport:
         base = settings.url("https://api.twilio.com")
         url = f"{base}/2010-04-01/Accounts/{account}/{what}.json"
         form = {"To": address, "From": settings.must("from")}
+        back = _status_url(message, settings.name)
+        if back:
+            form["StatusCallback"] = back
         if self._voice:
             form["Twiml"] = twiml(message)
         else:
@@ -72,6 +75,12 @@ def twiml(message: Message) -> str:
         "<Say>Nothing was pressed. You will be called again.</Say></Response>"
     )
     return made[:MOST_TWIML]
+
+
+def _status_url(message: Message, channel: str) -> str:
+    """Where Twilio tells what became of it; '' for messages without links to us."""
+    base, found, _ = message.url.partition("/pages/")
+    return f"{base}/hook/status/{channel}" if found else ""
 
 
 def _gather_url(action: Action) -> str:
