@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
     Connection,
@@ -18,19 +19,22 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    any_,
     bindparam,
     func,
     or_,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import RowMapping
 
 from watchkeeper.alerting.folding import open_key
 from watchkeeper.alerting.model import Alert, AlertState, Urgency
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.writing import as_json, recordset
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -105,13 +109,30 @@ integration_key = Table(
 _PART = 400
 """Values in one IN list: far below what either database takes."""
 _JSON = ("labels", "details", "links")
+_CHANGING = (
+    "state", "urgency", "severity", "summary", "last_at", "count", "closed_at", "due_at", "quiet",
+    "details", "links", "open_key",
+)  # fmt: skip
+"""What may change in an alert once it is kept."""
+_NAMES = ", ".join(f'"{c.name}"' for c in alert.columns if c.name != "id")
+_INSERT = text(
+    f"INSERT INTO alert ({_NAMES}) SELECT {_NAMES} FROM {recordset(alert)} "
+    "ON CONFLICT (open_key) DO NOTHING RETURNING open_key, id"
+)
+_SET = ", ".join(f'"{n}" = r."{n}"' for n in _CHANGING)
+_UPDATE = text(f"UPDATE alert SET {_SET} FROM {recordset(alert)} r WHERE alert.id = r.id")
 
 
 def by_open_keys(conn: Connection, keys: Sequence[str]) -> dict[str, Alert]:
     """The open alerts of these keys, held until the transaction ends."""
     found: dict[str, Alert] = {}
     for i in range(0, len(keys), _PART):
-        query = select(alert).where(alert.c.open_key.in_(keys[i : i + _PART]))
+        part = list(keys[i : i + _PART])
+        if conn.dialect.name == "postgresql":  # one text, however many keys
+            wanted = alert.c.open_key == any_(bindparam("keys", part, ARRAY(String)))
+        else:
+            wanted = alert.c.open_key.in_(part)
+        query = select(alert).where(wanted)
         for row in conn.execute(query.order_by(alert.c.id).with_for_update()).mappings():
             found[row["open_key"]] = _alert(row)
     return found
@@ -126,25 +147,25 @@ def insert_open(conn: Connection, made: Sequence[Alert]) -> dict[str, int]:
     rows = sorted((_values(a) for a in made), key=lambda r: str(r["open_key"]))
     if not rows:
         return {}
-    postgres = conn.dialect.name == "postgresql"
-    statement = postgresql.insert(alert) if postgres else sqlite.insert(alert)
-    query = statement.on_conflict_do_nothing(index_elements=["open_key"])
-    found = conn.execute(query.returning(alert.c.open_key, alert.c.id), rows)
-    return {key: int(i) for key, i in found}
+    if conn.dialect.name == "postgresql":
+        found = conn.execute(_INSERT, {"rows": as_json(rows)})
+    else:
+        statement = sqlite.insert(alert).on_conflict_do_nothing(index_elements=["open_key"])
+        found = conn.execute(statement.returning(alert.c.open_key, alert.c.id), rows)
+    return {row[0]: int(row[1]) for row in found}
 
 
 def save(conn: Connection, changed: Sequence[Alert]) -> None:
     """Write alerts that were read in this transaction."""
     if not changed:
         return
-    names = ("state", "urgency", "severity", "summary", "last_at", "count", "closed_at", "due_at")
-    more = ("quiet", "details", "links", "open_key")
+    rows = [{**_values(a), "id": a.id} for a in changed]
+    if conn.dialect.name == "postgresql":
+        conn.execute(_UPDATE, {"rows": as_json(rows)})
+        return
     query = update(alert).where(alert.c.id == bindparam("b_id"))
-    query = query.values({n: bindparam(f"b_{n}") for n in (*names, *more)})
-    rows = [{f"b_{k}": v for k, v in {**_values(a), "id": a.id}.items()} for a in changed]
-    conn.execute(
-        query, [{k: r[k] for k in ("b_id", *(f"b_{n}" for n in (*names, *more)))} for r in rows]
-    )
+    query = query.values({n: bindparam(f"b_{n}") for n in _CHANGING})
+    conn.execute(query, [{f"b_{n}": r[n] for n in ("id", *_CHANGING)} for r in rows])
 
 
 def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:

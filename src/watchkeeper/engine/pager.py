@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ BATCH = 500
 """Alerts routed, and pages escalated, in one transaction."""
 MOST_ROUNDS = 40
 """Transactions of each kind in one step, so that a storm cannot keep deliveries waiting."""
+LEAST_PAUSE = 0.03
+"""Seconds between two steps that both had something to do."""
 
 
 @dataclass
@@ -105,8 +108,12 @@ class PagerLoop:
 
     def _work(self) -> None:
         while not self._stop.is_set():
+            began = time.monotonic()
             done = self._guarded(lambda: self.pager.step(self.clock.now()))
-            if not done:
+            if done:
+                # In a storm, whoever accepts alerts needs the database as well.
+                self._stop.wait(min(self.every, max(LEAST_PAUSE, time.monotonic() - began)))
+            else:
                 self._awake.wait(self.every)
                 self._awake.clear()
 

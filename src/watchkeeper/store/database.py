@@ -157,6 +157,9 @@ class Database:
         for attempt in range(1, MOST_ATTEMPTS + 1):
             try:
                 with self.write() as conn:
+                    if len(jobs) == 1:  # alone, it undoes only itself without a savepoint
+                        work, future = jobs[0]
+                        return [(future, work(conn), None)]
                     return [_in_savepoint(conn, work, future) for work, future in jobs]
             except StoreError as error:
                 if attempt == MOST_ATTEMPTS or not _may_repeat(error):
@@ -224,7 +227,11 @@ def _postgresql(url: str) -> Engine:
         max_overflow=24,
         pool_pre_ping=True,
         # As with SQLite, a write that others hold up gives up and says so.
-        connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={BUSY_SECONDS:g}s"},
+        # A plan kept from when a table was small would read all of it when it has grown.
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c lock_timeout={BUSY_SECONDS:g}s -c plan_cache_mode=force_custom_plan",
+        },
     )
 
     @event.listens_for(engine, "begin")

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store.tables import metadata
+from watchkeeper.store.writing import insert_rows
 
 event = Table(
     "event",
@@ -70,8 +71,7 @@ def append_many(conn: Connection, events: Sequence[NewEvent]) -> None:
     """Add events in the caller's transaction, in order, in one statement."""
     names = ("at", "kind", "subject", "actor", "data")
     rows = [dict(zip(names, (*e[:4], json.dumps(dict(e[4]))), strict=True)) for e in events]
-    if rows:
-        conn.execute(insert(event), rows)
+    insert_rows(conn, event, rows)
 
 
 def read(

@@ -1,0 +1,1 @@
+"""Parts of the intake benchmark: who sends, and the three servers that take."""
