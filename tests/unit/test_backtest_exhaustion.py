@@ -109,10 +109,10 @@ def test_a_rule_of_exhaustion_holds_when_the_live_search_says(
 def test_there_are_dips_that_only_a_search_of_every_minute_finds() -> None:
     rng = np.random.default_rng(5)
     dips = 0
-    for _ in range(60):
-        n = int(rng.integers(150, 320))
-        total = np.repeat(rng.choice([5.0, 60.0, 400.0], n // 7 + 1), 7)[:n]
-        share = np.repeat(rng.choice([0.0, 0.0, 0.11, 0.2, 0.9], n // 5 + 1), 5)[:n]
+    for trial in range(300):
+        n, long = int(rng.integers(150, 320)), 1 + trial % 3 * 3
+        total = np.repeat(rng.choice([5.0, 60.0, 403.0], n // long + 1), long)[:n]
+        share = np.repeat(rng.choice([0.0, 0.0, 0.11, 0.2, 0.9], n // long + 1), long)[:n]
         bad = np.floor(total * share)
         counts = Counts(History.of(total - bad, total), Decimal("0.9"), rolling("2h"))
         rule = ExhaustionRule(5400.0, "page")
