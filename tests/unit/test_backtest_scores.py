@@ -206,6 +206,16 @@ def test_many_binomial_tests_at_once_say_what_each_says_alone(
     assert chances.below(bad, total, allowed, level).tolist() == alone
 
 
+@pytest.mark.parametrize("level", [0.3, 0.05, 0.01, 1e-3, 1e-6])
+@pytest.mark.parametrize("allowed", [0.0005, 0.01, 0.3])
+def test_the_bounds_of_the_binomial_test_never_decide_wrongly(allowed: float, level: float) -> None:
+    sizes = [*range(1, 40), 100, 333, 1000, 20_000]
+    pairs = [(k, n) for n in sizes for k in range(n + 1) if k <= n * allowed + 8 * n**0.5 + 8]
+    bad, total = np.asarray(pairs, dtype=np.float64).T
+    alone = [chance_of(k, n, allowed) < level for k, n in pairs]
+    assert chances.below(bad, total, allowed, level).tolist() == alone
+
+
 def test_log_gamma_is_the_library_one() -> None:
     from math import lgamma
 
