@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.utils import formataddr, formatdate, parseaddr
 
@@ -25,27 +27,41 @@ class EmailTransport:
         message to mail readers that look."""
         settings = self._settings
         mail = compose(message, settings.must("from"), address)
-        try:
-            with self._connect() as server:
-                self._log_in(server)
+        with self._ready() as server:
+            try:
                 refused = server.send_message(mail)
-        except smtplib.SMTPServerDisconnected as error:
-            raise TransportError(f"the mail server broke off: {error}", unknown=True) from None
-        except smtplib.SMTPRecipientsRefused as error:
-            code, said = next(iter(error.recipients.values()))
-            raise _refused(code, said) from None
-        except smtplib.SMTPResponseException as error:
-            raise _refused(error.smtp_code, error.smtp_error) from None
-        except (smtplib.SMTPException, ssl.SSLError) as error:
-            raise TransportError(f"the mail server: {error}") from None
-        except TimeoutError:
-            raise TransportError("the mail server does not answer", unknown=True) from None
-        except OSError as error:
-            raise TransportError(f"the mail server cannot be reached: {error}") from None
+            except (smtplib.SMTPServerDisconnected, TimeoutError) as error:
+                # The mail was on its way: the server may have taken it.
+                raise TransportError(f"the mail server broke off: {error}", unknown=True) from None
+            except smtplib.SMTPRecipientsRefused as error:
+                code, said = next(iter(error.recipients.values()))
+                raise _refused(code, said) from None
+            except smtplib.SMTPResponseException as error:
+                raise _refused(error.smtp_code, error.smtp_error) from None
+            except OSError as error:
+                raise TransportError(f"the mail server: {error}", unknown=True) from None
         if refused:
             code, said = next(iter(refused.values()))
             raise _refused(code, said)
         return Receipt(str(mail["Message-ID"]), "the mail server took it")
+
+    @contextlib.contextmanager
+    def _ready(self) -> Iterator[smtplib.SMTP]:
+        """A session that is logged in. What fails before that has sent nothing."""
+        try:
+            server = self._connect()
+            self._log_in(server)
+        except smtplib.SMTPResponseException as error:
+            raise _refused(error.smtp_code, error.smtp_error) from None
+        except (smtplib.SMTPException, ssl.SSLError) as error:
+            raise TransportError(f"the mail server: {error}") from None
+        except OSError as error:
+            raise TransportError(f"the mail server cannot be reached: {error}") from None
+        try:
+            yield server
+        finally:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                server.quit()
 
     def close(self) -> None:
         """Nothing is kept open."""
