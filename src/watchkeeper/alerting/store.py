@@ -34,7 +34,7 @@ from watchkeeper.alerting.folding import open_key
 from watchkeeper.alerting.model import Alert, AlertState, Urgency
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
-from watchkeeper.store.writing import as_json, recordset
+from watchkeeper.store.writing import as_json, insert_new, recordset, upsert
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -307,10 +307,15 @@ def load_states(conn: Connection, table: Table = policy_state) -> dict[str, Any]
     return {n: json.loads(s) for n, s in conn.execute(select(name, table.c.state))}
 
 
+def hold_state(conn: Connection, table: Table, name: str) -> None:
+    """Keep others from changing this state until the transaction ends; make it if it is new."""
+    column = next(iter(table.primary_key.columns))
+    insert_new(conn, table, {column.name: name, "state": "{}"})
+    conn.execute(select(column).where(column == name).with_for_update())
+
+
 def save_states(conn: Connection, states: Mapping[str, Any], table: Table = policy_state) -> None:
     """Keep states; None forgets one."""
-    from watchkeeper.store.writing import upsert
-
     name = next(iter(table.primary_key.columns))
     kept = [{name.name: n, "state": json.dumps(s)} for n, s in states.items() if s is not None]
     upsert(conn, table, kept)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from watchkeeper.alerting import silencing
+from watchkeeper.alerting import beating, silencing
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector, Work, work_of
@@ -128,7 +128,11 @@ class Engine:
         with self.db.read() as conn:
             if not alerts_work.anything_to_watch(conn, specs, fleet, now):
                 fleet = replace(fleet, statuses=())
-            late = alerts_work.late(conn, now) or silencing.anything_quiet(conn, specs, now)
+            late = (
+                alerts_work.late(conn, now)
+                or silencing.anything_quiet(conn, specs, now)
+                or beating.anything_late(conn, specs, now)
+            )
         if not fleet.statuses and not late:
             return
         with self.db.write() as conn:
@@ -136,6 +140,7 @@ class Engine:
                 alerts_work.watch(conn, specs, fleet, now)
             alerts_work.auto_close(conn, now)
             silencing.end_quiet(conn, specs, now)
+            beating.step(conn, specs, now)
         self.wake()
 
     def audit(self, now: Seconds) -> None:

@@ -8,10 +8,12 @@ compression: the keys are its own, the answers are small, and a storm must not w
     /api/v2/alerts                       Alertmanager, for Prometheus; Authorization: Bearer KEY
     /in/KEY                              whatever the integration's type is
     /in/KEY/v2/enqueue …                 the same drop-ins, where only an address can be set
+    /hb/KEY[/start|/fail|/EXIT_CODE]     a heartbeat; GET, HEAD or POST
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -20,6 +22,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -27,8 +30,9 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from watchkeeper.alerting import keys, store_doors
+from watchkeeper.alerting import beating, keys, store_doors
 from watchkeeper.alerting.accepting import Accepted
+from watchkeeper.alerting.heartbeats import Ping
 from watchkeeper.alerting.intake import (
     alertmanager,
     cloudevents,
@@ -49,7 +53,9 @@ from watchkeeper.spec.duty import IntegrationDefinition, IntegrationType
 
 log = logging.getLogger("watchkeeper.intake")
 
-PATHS = re.compile(r"/(?:in/|v2/enqueue/?$|v2/change/enqueue/?$|v2/alerts(?:/|$)|api/v2/alerts/?$)")
+PATHS = re.compile(
+    r"/(?:in/|hb/|v2/enqueue/?$|v2/change/enqueue/?$|v2/alerts(?:/|$)|api/v2/alerts/?$)"
+)
 KEY_LIFE = 1.0
 """Seconds for which a key's integration is remembered: a revoked key opens nothing after that."""
 MOST_KEYS = 10_000
@@ -141,6 +147,7 @@ class Intake:
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
         self._services = services
         self._gathering = Gathering(services.db, services.clock, wake)
+        self._wake = wake
         self._keys: dict[str, tuple[str | None, float]] = {}
         self._buckets: dict[str, Bucket] = {}
 
@@ -148,7 +155,7 @@ class Intake:
         """Answer one request, whatever happens."""
         try:
             status, said = await self._serve(scope, receive)
-            await _answer(send, status, said)
+            await _answer(send, status, said, without_body=scope["method"] == "HEAD")
         except ConnectionError:
             pass  # the sender is gone; nothing was promised
         except WatchkeeperError as error:
@@ -158,11 +165,13 @@ class Intake:
             await _refuse(send, WatchkeeperError("Something is wrong here.", "Send it again."))
 
     async def _serve(self, scope: Scope, receive: Receive) -> tuple[int, object]:
-        if scope["method"] != "POST":
-            raise WrongMethodError("Alerts are sent with POST.", "Send it with POST.")
-        path = str(scope["path"])
+        path, method = str(scope["path"]), scope["method"]
         if "\0" in path:
             raise UserError("The address holds a NUL character.", "Leave it out.")
+        if path.startswith("/hb/"):
+            return 200, await self._beat(path, method, receive, _headers(scope))
+        if method != "POST":
+            raise WrongMethodError("Alerts are sent with POST.", "Send it with POST.")
         headers = _headers(scope)
         key, tail = _from_path(path)
         body = await _body(receive, headers)
@@ -194,7 +203,32 @@ class Intake:
             raise NotFound(f"There is nothing at {tail[:80]!r}.", "POST to /in/KEY.")
         return FORMATS[door.type]
 
+    async def _beat(
+        self, path: str, method: str, receive: Receive, headers: Mapping[str, str]
+    ) -> object:
+        if method not in ("GET", "HEAD", "POST"):
+            raise WrongMethodError("Heartbeats are sent with GET, HEAD or POST.", "Use GET.")
+        key, _, said = path.removeprefix("/hb/").rstrip("/").partition("/")
+        body = await _body(receive, headers)
+        kind, note = ping_of(said, body)
+        name = await self._name_of(key)
+        if not name.startswith(keys.HEARTBEAT):
+            raise NoKeyError("This key opens no heartbeat.", "`wk integration key heartbeat/NAME`.")
+        name, specs = name.removeprefix(keys.HEARTBEAT), specs_of(self._services)
+        now = self._services.clock.now()
+        work = partial(beating.ping, name=name, kind=kind, note=note, specs=specs, now=now)
+        beat = await asyncio.wrap_future(self._services.db.submit(work))
+        self._wake()
+        return {"status": "success", "heartbeat": name, "expected": beat.expected}
+
     async def _door(self, key: str) -> IntegrationDefinition:
+        name = await self._name_of(key)
+        found = specs_of(self._services).duty.integrations.get(name)
+        if found is None:
+            raise NoKeyError(f"The key's integration {name!r} is not defined.", "Define it again.")
+        return found
+
+    async def _name_of(self, key: str) -> str:
         if not key:
             raise NoKeyError("This needs an integration's key.", "`wk integration key` makes one.")
         hashed = keys.digest(key)
@@ -207,10 +241,7 @@ class Intake:
             self._keys[hashed] = (name, now + KEY_LIFE)
         if name is None:
             raise NoKeyError("This key opens nothing.", "`wk integration key` makes one.")
-        found = specs_of(self._services).duty.integrations.get(name)
-        if found is None:
-            raise NoKeyError(f"The key's integration {name!r} is not defined.", "Define it again.")
-        return found
+        return name
 
     def _integration(self, hashed: str) -> str | None:
         with self._services.db.read() as conn:
@@ -303,6 +334,20 @@ def _from_headers(headers: Mapping[str, str]) -> str:
     return headers.get("x-routing-key", "").strip()
 
 
+def ping_of(said: str, body: bytes) -> tuple[Ping, str]:
+    """What the end of a heartbeat's address says: nothing, start, fail or an exit code."""
+    note = body.decode("utf-8", "replace").replace("\0", "").strip()
+    if said in ("", "success"):
+        return Ping.SUCCESS, note
+    if said in ("start", "fail"):
+        return Ping(said), note
+    if not said.isascii() or not said.isdigit() or int(said[:4]) > 255:
+        raise UserError(f"{said[:40]!r} is nothing a heartbeat says.", "start, fail or 0 to 255.")
+    if int(said) == 0:
+        return Ping.SUCCESS, note
+    return Ping.FAIL, f"exit code {int(said)}" + (f": {note}" if note else "")
+
+
 def _drop_in(tail: str) -> tuple[Format | None, str]:
     """The format that a path stands for, and what is left of the path."""
     found = DROP_INS.get(tail)
@@ -341,7 +386,11 @@ async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes:
 
 
 async def _answer(
-    send: Send, status: int, said: object, more: Sequence[tuple[bytes, bytes]] = ()
+    send: Send,
+    status: int,
+    said: object,
+    more: Sequence[tuple[bytes, bytes]] = (),
+    without_body: bool = False,
 ) -> None:
     body = orjson.dumps(said)
     headers = [
@@ -351,7 +400,7 @@ async def _answer(
         *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if without_body else body})
 
 
 async def _refuse(send: Send, error: WatchkeeperError) -> None:
