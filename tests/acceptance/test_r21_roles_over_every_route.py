@@ -75,6 +75,11 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/journeys": VIEWERS,
     "GET /api/v1/sources": VIEWERS,
     "GET /api/v1/findings": VIEWERS,
+    "GET /api/v1/alerts": VIEWERS,
+    "GET /api/v1/alerts/{alert_id}": VIEWERS,
+    "GET /api/v1/silences": VIEWERS,
+    "GET /api/v1/integrations": VIEWERS,
+    "GET /api/v1/heartbeats": VIEWERS,
     "GET /api/v1/pages": VIEWERS,
     "GET /api/v1/pages/{page_id}": VIEWERS,
     "GET /api/v1/load": VIEWERS,
@@ -99,7 +104,10 @@ OPEN_TO: Mapping[str, set[str]] = {
     "POST /api/v1/pages/{page_id}/reassign": RESPONDERS | OF_SHOP,
     "POST /api/v1/pages/{page_id}/responders": RESPONDERS | OF_SHOP,
     "POST /api/v1/pages/{page_id}/notes": RESPONDERS | OF_SHOP,
+    "POST /api/v1/alerts/{alert_id}/close": RESPONDERS,
     # editing
+    "POST /api/v1/silences": EDITORS,
+    "DELETE /api/v1/silences/{silence_id}": EDITORS,
     "POST /slo/{name:path}/corrections": EDITORS | {"theo"},
     "POST /slo/{name:path}/corrections/{id}/remove": EDITORS | {"theo"},
     "POST /api/v1/slos/{name:path}/corrections": EDITORS | {"theo"},
@@ -112,6 +120,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "POST /api/v1/drills": EDITORS,
     "POST /api/v1/channels/{name}/test": EDITORS,
     # measurements
+    "POST /api/v1/alerts": EDITORS,
     "POST /api/v1/push": EDITORS,
     "POST /v1/metrics": EDITORS,
     "POST /api/v1/otlp/v1/metrics": EDITORS,
@@ -121,6 +130,8 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /audit.json": ADMINS,
     "GET /api/v1/audit": ADMINS,
     "GET /api/v1/audit.csv": ADMINS,
+    "POST /api/v1/integrations/{name:path}/keys": ADMINS,
+    "DELETE /api/v1/integrations/{name:path}/keys/{key}": ADMINS,
     "GET /api/v1/users": ADMINS,
     "POST /api/v1/users": ADMINS,
     "GET /api/v1/users/{name}": ADMINS,
@@ -130,7 +141,14 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /{rest:path}": ADMINS,
 }
 
-NAMES = {"slo": "api", "slos": "api", "schedules": "first", "users": "vera", "channels": "push"}
+NAMES = {
+    "integrations": "none",
+    "slo": "api",
+    "slos": "api",
+    "schedules": "first",
+    "users": "vera",
+    "channels": "push",
+}
 """What {name} stands for, by the word before it."""
 
 

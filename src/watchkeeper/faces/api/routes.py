@@ -10,7 +10,9 @@ from fastapi.responses import JSONResponse
 
 from watchkeeper import __version__
 from watchkeeper.access.model import Principal
+from watchkeeper.faces.alerts import alerts_of
 from watchkeeper.faces.api import render
+from watchkeeper.faces.api.alerts import alert_routes
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
@@ -47,6 +49,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     _context_routes(router, services)
     people_routes(router, services)
     duty_router(router, duty)
+    alert_routes(router, alerts_of(duty))
     backtest_routes(router, services)
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)

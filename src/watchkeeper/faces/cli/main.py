@@ -11,6 +11,7 @@ from watchkeeper import __version__
 from watchkeeper.kernel.errors import WatchkeeperError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "alert": ("alert:alert", "Find, send and close alerts."),
     "audit": ("audit:audit", "Who did what, when: search and export the audit log."),
     "backtest": ("backtest:backtest", "What alert policies would have done over a history."),
     "calc": ("calc:calc", "What a target allows, in time and events."),
@@ -20,10 +21,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("convert:export", "Write specs in another form (OpenSLO)."),
     "generate": ("generate:generate", "Make Prometheus rules or Grafana dashboards."),
     "import": ("convert:import_", "Read Sloth, Pyrra or OpenSLO files into a directory."),
+    "integration": ("alert:integration", "Doors for other systems' alerts, and their keys."),
     "ledger": ("ledger:ledger", "Import and export measured counts."),
     "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
     "schema": ("lint:schema", "Print the JSON Schema of what you write, for editors."),
     "serve": ("serve:serve", "Run the server: engine, pages and API."),
+    "silence": ("alert:silence", "Call nobody for some alerts, for a time."),
     "simulate": ("simulate:simulate", "Who would be paged, when, by what: scenarios for CI."),
     "status": ("status:status", "Show the state of every SLO."),
     "token": ("token:token", "Make, list and revoke API tokens."),
