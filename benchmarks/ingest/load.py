@@ -67,6 +67,7 @@ def run(
     """Send for ``seconds`` after ``warm_up``, which is not counted."""
     selector = selectors.DefaultSelector()
     everyone = [_Client(port) for _ in range(clients)]
+    client: _Client
     for client in everyone:
         selector.register(client.socket, selectors.EVENT_READ, client)
         client.send(next(requests))
@@ -75,7 +76,7 @@ def run(
     now = time.perf_counter()
     while now < end:
         for key, _ in selector.select(1.0):
-            client: _Client = key.data
+            client = key.data
             status = client.answered()
             if not status:
                 continue

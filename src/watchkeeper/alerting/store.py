@@ -114,6 +114,7 @@ _CHANGING = (
     "details", "links", "open_key",
 )  # fmt: skip
 """What may change in an alert once it is kept."""
+_PLAIN = [n for n in Alert.__slots__ if n not in (*_CHANGING, "id", "labels")]
 _NAMES = ", ".join(f'"{c.name}"' for c in alert.columns if c.name != "id")
 _INSERT = text(
     f"INSERT INTO alert ({_NAMES}) SELECT {_NAMES} FROM {recordset(alert)} "
@@ -159,13 +160,13 @@ def save(conn: Connection, changed: Sequence[Alert]) -> None:
     """Write alerts that were read in this transaction."""
     if not changed:
         return
-    rows = [{**_values(a), "id": a.id} for a in changed]
+    rows = [{"id": a.id, **_changing(a)} for a in changed]
     if conn.dialect.name == "postgresql":
         conn.execute(_UPDATE, {"rows": as_json(rows)})
         return
     query = update(alert).where(alert.c.id == bindparam("b_id"))
     query = query.values({n: bindparam(f"b_{n}") for n in _CHANGING})
-    conn.execute(query, [{f"b_{n}": r[n] for n in ("id", *_CHANGING)} for r in rows])
+    conn.execute(query, [{f"b_{n}": v for n, v in r.items()} for r in rows])
 
 
 def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
@@ -276,13 +277,29 @@ def _holds(text: str) -> Any:  # noqa: ANN401
 
 
 def _values(a: Alert) -> dict[str, object]:
-    values: dict[str, object] = {n: getattr(a, n) for n in Alert.__slots__ if n != "id"}
-    for name in _JSON:
-        values[name] = dumps(getattr(a, name))
-    values["state"], values["urgency"] = str(a.state), str(a.urgency)
-    closed = a.state is AlertState.CLOSED
-    values["open_key"] = None if closed else open_key(a.integration, a.key)
+    values: dict[str, object] = {n: getattr(a, n) for n in _PLAIN}
+    values["labels"] = dumps(a.labels)
+    values.update(_changing(a))
     return values
+
+
+def _changing(a: Alert) -> dict[str, object]:
+    """What `_CHANGING` names."""
+    closed = a.state is AlertState.CLOSED
+    return {
+        "state": a.state.value,
+        "urgency": a.urgency.value,
+        "severity": a.severity,
+        "summary": a.summary,
+        "last_at": a.last_at,
+        "count": a.count,
+        "closed_at": a.closed_at,
+        "due_at": a.due_at,
+        "quiet": a.quiet,
+        "details": dumps(a.details),
+        "links": dumps(a.links),
+        "open_key": None if closed else open_key(a.integration, a.key),
+    }
 
 
 def dumps(value: Any) -> str:  # noqa: ANN401 - whatever JSON holds

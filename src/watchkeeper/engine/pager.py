@@ -27,7 +27,7 @@ BATCH = 500
 """Alerts routed, and pages escalated, in one transaction."""
 MOST_ROUNDS = 40
 """Transactions of each kind in one step, so that a storm cannot keep deliveries waiting."""
-LEAST_PAUSE = 0.03
+LEAST_PAUSE = 0.1
 """Seconds between two steps that both had something to do."""
 
 

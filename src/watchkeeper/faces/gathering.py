@@ -45,6 +45,7 @@ class Gathering:
         self._waiting: list[_Waiting] = []
         self._signals = 0
         self._busy = False
+        self._mostly_new = False
 
     async def keep(
         self, integration: str, understood: Sequence[Understood], specs: Specs
@@ -73,7 +74,8 @@ class Gathering:
             size, taken = size + len(one.understood), taken + 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         self._signals -= size
-        future = self._db.submit(lambda conn: _together(conn, batch))
+        mostly_new = self._mostly_new
+        future = self._db.submit(lambda conn: _together(conn, batch, mostly_new))
         future.add_done_callback(lambda f: loop.call_soon_threadsafe(self._ended, loop, batch, f))
 
     def _ended(
@@ -85,7 +87,10 @@ class Gathering:
         self._flush(loop)
         error = future.exception()
         if error is None:
-            for one, result in zip(batch, future.result(), strict=True):
+            results = future.result()
+            created = sum(a.created for result in results for a in result)
+            self._mostly_new = 2 * created > len(batch)  # the next will be like this one
+            for one, result in zip(batch, results, strict=True):
                 if not one.done.done():
                     one.done.set_result(result)
             self._wake()
@@ -111,10 +116,12 @@ def _give(one: _Waiting, future: Future[list[list[Accepted]]]) -> None:
         one.done.set_exception(error)
 
 
-def _together(conn: Connection, batch: Sequence[_Waiting]) -> list[list[Accepted]]:
+def _together(
+    conn: Connection, batch: Sequence[_Waiting], mostly_new: bool = False
+) -> list[list[Accepted]]:
     last = batch[-1]
     doors = [(w.integration, u) for w in batch for u in w.understood if isinstance(u, Signal)]
-    accepted = iter(accept_many(conn, doors, last.now, last.specs))
+    accepted = iter(accept_many(conn, doors, last.now, last.specs, mostly_new=mostly_new))
     changes = [(w.integration, u) for w in batch for u in w.understood if isinstance(u, Change)]
     keep_changes(conn, changes, last.now)
     return [[next(accepted) for u in one.understood if isinstance(u, Signal)] for one in batch]

@@ -6,15 +6,22 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
 
 from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
 
@@ -22,6 +29,8 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 """How long a write waits for another process that holds the database."""
+UNASKED_SECONDS = 0.5
+"""How long after its last use a connection is taken to live without being asked."""
 MOST_TOGETHER = 500
 """How many submitted writes share one transaction at most."""
 
@@ -225,7 +234,6 @@ def _postgresql(url: str) -> Engine:
         f"postgresql+psycopg://{plain}",
         pool_size=8,
         max_overflow=24,
-        pool_pre_ping=True,
         # As with SQLite, a write that others hold up gives up and says so.
         # A plan kept from when a table was small would read all of it when it has grown.
         connect_args={
@@ -233,6 +241,22 @@ def _postgresql(url: str) -> Engine:
             "options": f"-c lock_timeout={BUSY_SECONDS:g}s -c plan_cache_mode=force_custom_plan",
         },
     )
+
+    @event.listens_for(engine, "checkin")
+    def _returned(_: object, record: ConnectionPoolEntry) -> None:
+        record.info["returned"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _taken(raw: object, record: ConnectionPoolEntry, _: object) -> None:
+        # One that has just worked need not be asked whether it lives: that is a round trip.
+        if time.monotonic() - record.info.get("returned", time.monotonic()) < UNASKED_SECONDS:
+            return
+        try:
+            alive = engine.dialect.do_ping(raw)  # type: ignore[arg-type]
+        except DBAPIError as error:
+            raise DisconnectionError from error
+        if not alive:
+            raise DisconnectionError
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
