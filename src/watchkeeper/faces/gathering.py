@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting.accepting import Accepted, accept_many
 from watchkeeper.alerting.intake.changes import keep_changes
 from watchkeeper.alerting.intake.model import Change, Understood
-from watchkeeper.alerting.model import Signal
+from watchkeeper.alerting.model import AlertState, Signal
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
 from watchkeeper.spec.model import Specs
@@ -88,12 +88,14 @@ class Gathering:
         error = future.exception()
         if error is None:
             results = future.result()
-            created = sum(a.created for result in results for a in result)
+            flat = [a for result in results for a in result]
+            created = sum(a.created for a in flat)
             self._mostly_new = 2 * created > len(batch)  # the next will be like this one
             for one, result in zip(batch, results, strict=True):
                 if not one.done.done():
                     one.done.set_result(result)
-            self._wake()
+            if any(a.created or a.state is not AlertState.OPEN for a in flat):
+                self._wake()
         elif len(batch) > 1 and not isinstance(error, StoreError):
             for one in batch:  # one of them is the cause; the others must not suffer for it
                 alone = self._db.submit(lambda conn, one=one: _together(conn, [one]))  # type: ignore[misc]
