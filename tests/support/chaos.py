@@ -117,12 +117,12 @@ class Chaos:
         )
         return Pager(self.fragile, lambda: world.specs, SITE, sender)  # type: ignore[arg-type]
 
-    def _later(self, act: Callable[[], None]) -> None:
+    def _later(self, work: Callable[[], None]) -> None:
         """A send starts when its thread gets to run: at once, or much later on a paused machine."""
         if self.dice.random() < 0.5:
-            act()
+            work()
         else:
-            self.pending.append(act)
+            self.pending.append(work)
 
     def _run_pending(self, most: int = 3) -> None:
         for _ in range(min(most, len(self.pending))):

@@ -250,7 +250,7 @@ def twilio(its: Provider, method: str, path: str, headers: dict[str, str], body:
 
 
 def matrix(its: Provider, method: str, path: str, headers: dict[str, str], body: bytes) -> object:
-    """Sending an event to a room, as spec.matrix.org has it; a repeated transaction is one event."""
+    """Sending to a room, as spec.matrix.org has it; a repeated transaction is one event."""
     parts = urlsplit(path).path.split("/")
     if method != "PUT" or parts[1:5] != ["_matrix", "client", "v3", "rooms"] or len(parts) != 9:
         raise RefusedError(404, {"errcode": "M_UNRECOGNIZED"})

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.support import providers
-from tests.support.processes import free_port
+from tests.support.mailbox import Mailbox, smtp_server
 from tests.support.providers import Provider
 from watchkeeper.notify.channels import open_channel
 from watchkeeper.notify.channels.slack import inbound as slack_in
@@ -217,41 +215,10 @@ def test_apprise_carries_what_has_no_channel_of_its_own() -> None:
 # ---------------------------------------------------------------- e-mail
 
 
-class Mailbox:
-    """A real SMTP server's handler."""
-
-    def __init__(self) -> None:
-        self.mails: list[Envelope] = []
-        self.refuse = ""
-
-    async def handle_RCPT(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, _: list[str]
-    ) -> str:
-        if "unknown" in address:
-            return "550 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        if self.refuse:
-            return self.refuse
-        self.mails.append(envelope)
-        return "250 taken"
-
-
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    box = Mailbox()
-
-    def check(_s: SMTP, _e: Session, _v: Envelope, _m: str, given: LoginPassword) -> AuthResult:
-        return AuthResult(success=given.password == b"right", handled=False)
-
-    server = Controller(
-        box, hostname="127.0.0.1", port=free_port(), authenticator=check, auth_require_tls=False
-    )
-    server.start()
-    yield box, server.port
-    server.stop()
+    with smtp_server() as found:
+        yield found
 
 
 def mail(port: int, **more: object) -> Transport:

@@ -15,6 +15,7 @@ import watchkeeper.access.store
 import watchkeeper.access.store_accounts
 import watchkeeper.alerting.store
 import watchkeeper.measure.store
+import watchkeeper.notify.beats
 import watchkeeper.notify.outbox
 import watchkeeper.oncall.store
 import watchkeeper.slo.ledger_tables
@@ -27,6 +28,7 @@ ROOMS = (
     watchkeeper.access.store_accounts,
     watchkeeper.alerting.store,
     watchkeeper.measure.store,
+    watchkeeper.notify.beats,
     watchkeeper.notify.outbox,
     watchkeeper.oncall.store,
     watchkeeper.slo.ledger_tables,

@@ -35,7 +35,6 @@ from sqlalchemy.engine import RowMapping
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify.model import MessageKind
 from watchkeeper.store import metadata
-from watchkeeper.store.writing import insert_new
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -72,15 +71,6 @@ delivery = Table(
     Index("ix_delivery_page", "page_id"),
     Index("ix_delivery_address", "channel", "address", "sent_at"),
     sqlite_autoincrement=True,
-)
-
-replica = Table(
-    "replica",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("beat", Integer, nullable=False),
-    Column("seen_at", Double, nullable=False),
-    Column("version", Integer, nullable=False),
 )
 
 
@@ -449,34 +439,6 @@ def leased_by(conn: Connection) -> dict[str, int]:
         .group_by(delivery.c.owner)
     )
     return {str(owner): int(count) for owner, count in conn.execute(query)}
-
-
-# ---------------------------------------------------------------- replicas
-
-
-def beat(conn: Connection, replica_id: str, number: int, version: int, now: Seconds) -> None:
-    """Say that this replica lives."""
-    values = {"beat": number, "seen_at": now, "version": version}
-    query = update(replica).where(replica.c.id == replica_id).values(**values)
-    if not conn.execute(query).rowcount:
-        insert_new(conn, replica, {"id": replica_id, **values})
-
-
-def beats(conn: Connection) -> dict[str, int]:
-    """The beat of every replica that is known."""
-    rows = conn.execute(select(replica.c.id, replica.c.beat))
-    return {str(name): int(number) for name, number in rows}
-
-
-def newest_version(conn: Connection) -> int:
-    """The newest version of the delivery's protocol that any replica speaks."""
-    return int(conn.execute(select(func.max(replica.c.version))).scalar() or 0)
-
-
-def forget_replicas(conn: Connection, gone: Collection[str]) -> None:
-    """These replicas have ended."""
-    if gone:
-        conn.execute(replica.delete().where(replica.c.id.in_(gone)))
 
 
 def _parts(names: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:

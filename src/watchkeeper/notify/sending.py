@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
-from watchkeeper.notify import outbox, rules
+from watchkeeper.notify import beats, outbox, rules
 from watchkeeper.notify.model import Receipt, Transport, TransportError
 from watchkeeper.notify.outbox import Claim, Delivery, NewDelivery
 from watchkeeper.notify.replicas import Watch
@@ -74,13 +74,13 @@ class Sender:
         now = self.clock.now()
 
         def work(conn: Connection) -> list[str]:
-            outbox.beat(conn, self.name, self._beat, VERSION, now)
-            beats = outbox.beats(conn)
-            gone = [n for n in self._watch.look(beats, self.monotonic()) if n != self.name]
+            beats.beat(conn, self.name, self._beat, VERSION, now)
+            seen = beats.beats(conn)
+            gone = [n for n in self._watch.look(seen, self.monotonic()) if n != self.name]
             freed = outbox.free(conn, gone, now)
-            orphans = set(outbox.leased_by(conn)) - set(beats)
+            orphans = set(outbox.leased_by(conn)) - set(seen)
             freed += outbox.free(conn, sorted(orphans), now)
-            outbox.forget_replicas(conn, gone)
+            beats.forget_replicas(conn, gone)
             if freed:
                 log.warning("took over %d deliveries of replicas that are gone", freed)
             return gone
@@ -96,7 +96,7 @@ class Sender:
             return 0
         now = self.clock.now()
         with self.db.read() as conn:
-            if not outbox.overdue(conn, now) or outbox.newest_version(conn) > VERSION:
+            if not outbox.overdue(conn, now) or beats.newest_version(conn) > VERSION:
                 return 0
         with self.db.write() as conn:
             claims = claim(conn, self.name, now, free)

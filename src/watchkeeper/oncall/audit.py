@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.kernel.clock import Seconds
-from watchkeeper.notify import outbox
+from watchkeeper.notify import beats, outbox
 from watchkeeper.oncall import store
 from watchkeeper.oncall.calling import changes_of, ways
 from watchkeeper.oncall.schedule.rules import gaps
@@ -37,7 +37,7 @@ class Fault:
 
 def invariants(conn: Connection, now: Seconds) -> list[Fault]:
     """The promises that are broken now; normally none."""
-    orphans = set(outbox.leased_by(conn)) - set(outbox.beats(conn))
+    orphans = set(outbox.leased_by(conn)) - set(beats.beats(conn))
     asked = (
         (
             "alert-without-step",

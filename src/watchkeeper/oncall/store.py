@@ -226,8 +226,9 @@ def count(conn: Connection, *, without_step: bool = False, due_before: Seconds =
 
 
 def count_open(conn: Connection) -> int:
-    """How many pages nobody has."""
-    query = select(func.count()).select_from(page).where(page.c.state == str(PageState.OPEN))
+    """How many pages nobody has; tickets, which wait for the day, are not among them."""
+    query = select(func.count()).select_from(page)
+    query = query.where(page.c.state == str(PageState.OPEN), page.c.urgency == "page")
     return int(conn.execute(query).scalar_one())
 
 

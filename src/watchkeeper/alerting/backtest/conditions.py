@@ -91,8 +91,9 @@ def consumed(rule: ConsumedRule, counts: Counts) -> BoolArray:
 
 
 def silent(rule: NoDataRule, counts: Counts) -> BoolArray:
-    """Nothing was observed for so long, nor in the last five minutes."""
+    """Nothing was observed for so long, nor in the last five minutes, but in the SLO's window."""
     found: BoolArray = (counts.of("seen", counts.steps(rule.after)) <= 0) & unseen(counts)
+    found &= counts.own("seen") > 0
     return found
 
 

@@ -114,7 +114,8 @@ def holds(rule: AlertRule, status: SloStatus, guards: Guards, lookup: Lookup) ->
             # No tolerance: the figure is exact, and so is the threshold.
             return None if left is None or 1.0 - left < rule.share else Fired(rule, None)
         case NoDataRule():
-            if not blind(status, lookup):
+            # What was never measured is new, or not used; the pages say so without calling anyone.
+            if status.events.seen <= 0 or not blind(status, lookup):
                 return None
             found = lookup(status.name, max(1, round(rule.after / 60)))
             return Fired(rule, found) if found is not None and found.seen == 0 else None

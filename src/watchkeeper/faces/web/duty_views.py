@@ -64,10 +64,11 @@ def pages_view(
 ) -> PagesView:
     """Open ones first, then those that somebody has, each oldest first; then what is over."""
     ordered = sorted(pages, key=_order)
-    alone = sum(p.state is PageState.OPEN for p in pages)
+    alone = sum(p.state is PageState.OPEN and p.urgency == "page" for p in pages)
+    waiting = sum(p.state is PageState.OPEN and p.urgency != "page" for p in pages)
     held = sum(p.state is PageState.ACKED for p in pages)
     return PagesView(
-        headline=_headline(alone, held),
+        headline=_headline(alone, held, waiting),
         summary="Open pages call people until somebody acknowledges; nothing is dropped.",
         rows=[page_row(p, specs, now) for p in ordered],
         weak=tuple(weak),
@@ -84,13 +85,15 @@ def _order(page: Page) -> tuple[int, float]:
     return rank, -page.opened_at if page.state is PageState.RESOLVED else page.opened_at
 
 
-def _headline(alone: int, held: int) -> str:
+def _headline(alone: int, held: int, waiting: int) -> str:
     if alone:
         return f"{words.plural(alone, 'page is', 'pages are')} open and nobody has " + (
             "it yet" if alone == 1 else "them yet"
         )
     if held:
         return f"{words.plural(held, 'page is', 'pages are')} in someone's hands"
+    if waiting:
+        return f"Nobody is needed now; {words.plural(waiting, 'ticket waits', 'tickets wait')}"
     return "Nobody is needed now"
 
 
@@ -98,12 +101,13 @@ def page_row(page: Page, specs: Specs, now: Seconds) -> PageRow:
     """One page."""
     more = f" · {words.plural(page.alerts, 'alert')}" if page.alerts > 1 else ""
     kind = "Fire drill" if page.kind == "drill" else words.service_name(specs, page.service)
+    told = page.state is PageState.OPEN and page.urgency != "page"
     return PageRow(
         id=page.id,
         url=f"/pages/{page.id}",
         title=page.title,
         sub=f"#{page.id} · {kind or 'no service'}{more}",
-        badge=BADGES[page.state],
+        badge=Badge("watch", "Ticket") if told else BADGES[page.state],
         urgency=page.urgency,
         since=f"{words.day_clock(page.opened_at)} · {text.duration(now - page.opened_at)} ago",
         who=_who(page, now),
