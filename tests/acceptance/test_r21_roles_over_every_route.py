@@ -42,6 +42,11 @@ OPEN_TO: Mapping[str, set[str]] = {
     # with a key in the address
     "GET /t/{signed}": ANY,
     "POST /t/{signed}": ANY,
+    "POST /hook/slack/{channel}": ANY,
+    "POST /hook/sms/{channel}": ANY,
+    "POST /hook/status/{channel}": ANY,
+    "POST /hook/voice/{signed}": ANY,
+    "GET /ical/{kind}/{name}.ics": ANY,
     # reading
     "GET /": VIEWERS,
     "GET /services": VIEWERS,
@@ -187,7 +192,8 @@ def is_let_in(house: House, who: str, method: str, path: str) -> bool:
     if who != NOBODY:
         headers["Cookie"] = house.session(who)
     answer = house.ask(method, path, headers)
-    refused = answer.status == 401 or "This needs the permission" in answer.text
+    by_the_guard = answer.status == 401 and answer.text != "not signed by Slack"
+    refused = by_the_guard or "This needs the permission" in answer.text
     assert answer.status < 500 or path == "/readyz", f"{who} {method} {path}: {answer.text}"
     assert not refused or answer.status in (401, 403)
     return not refused
