@@ -125,7 +125,7 @@ def _settle(conn: Connection, changed: Sequence[Alert], site: Site, now: Seconds
             continue
         states = alerts_work.states_of_page(conn, page_id)
         if not states - {AlertState.CLOSED}:
-            _resolve(conn, page, "the alerts closed", site, now)
+            _resolve(conn, page, "the end of its alerts", site, now)
         elif AlertState.OPEN not in states and page.state is PageState.OPEN:
             by = str(alert.details.get("acknowledged_by", "") or alert.integration)
             _acknowledge(conn, page, by, site, now)

@@ -129,7 +129,8 @@ class _Run:
                 spent = (1.0 - self.scenario.left) * (1.0 - float(slo.target))
                 ids = ledger.register(conn, [(slo.sli.key, ())], self.scenario.start)
                 rows = np.full(len(at), ids[0], dtype=np.int64)
-                bad = total * spent
+                # Whole events, spread as evenly as can be.
+                bad = np.diff(np.round(np.arange(len(at) + 1) * self.scenario.traffic * spent))
                 ledger.record_arrays(conn, rows, at, total - bad, total, np.ones(len(at)))
             ledger.pack(conn, self.scenario.start)
             slo_work.apply_specs(conn, self.specs, self.scenario.start)
