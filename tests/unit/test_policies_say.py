@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -43,6 +44,17 @@ def test_a_burn_says_share_counts_factor_and_when_the_budget_is_gone() -> None:
 def test_a_budget_that_lasts_past_today_says_the_day() -> None:
     said = signal(HOUR_RULE, status(21.0, gone_in=40 * 3600.0)).summary
     assert said.endswith("is gone in 1 d 16 h, at Wed 00:00 UTC")
+
+
+def test_errors_that_have_stopped_are_not_said_to_go_on() -> None:
+    rule = BurnRule(parse_duration("1d"), parse_duration("2h"), 3.0, "ticket")
+    left = Budget(1000, 610, 390, 0.39, 43.2, 26.4, 16.8)
+    its = status(6.6, gone_in=6_000.0, budget=left)
+    calm = replace(its, burn_rate={**its.burn_rate, "5m": 0.2})
+    assert signal(rule, calm).summary.endswith(
+        "; the last 5 m were fine; 39 % of the budget is left"
+    )
+    assert "is gone in" in signal(rule, its).summary
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.slo.model import Events, SloStatus
 from watchkeeper.spec.duty import AlertRule, BurnRule, ConsumedRule, ExhaustionRule, NoDataRule
 
+LATELY = "5m"
+"""The window that says whether it is still going on."""
+
 Reason = tuple[AlertRule, Events | None]
 
 
@@ -39,6 +42,11 @@ def _fate(status: SloStatus, now: Seconds) -> str:
         return f"the budget of {status.window} lasts"
     if left == 0:
         return f"the budget of {status.window} is spent"
+    burn = status.burn_rate.get(LATELY)
+    remains = status.budget.remaining_ratio
+    if burn is not None and burn < 1.0 and remains is not None:
+        # What the last hour would cost if it went on frightens nobody rightly: it does not go on.
+        return f"the last {text.duration(300)} were fine; {text.percent(remains, 1)} of the budget is left"
     at = text.clock_time(now + left, now)
     return f"the budget of {status.window} is gone in {text.duration(left)}, at {at} UTC"
 
