@@ -46,6 +46,7 @@ from watchkeeper.alerting.intake.model import Asked, Understood
 from watchkeeper.alerting.intake.reading import MOST_BYTES, document, too_large
 from watchkeeper.alerting.model import Signal
 from watchkeeper.faces.gathering import Gathering
+from watchkeeper.faces.noting import UNKNOWN, Noting
 from watchkeeper.faces.push import NotReadableError, specs_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
@@ -141,12 +142,22 @@ DROP_INS: Mapping[str, Format] = {
 }
 
 
+@dataclass(slots=True)
+class Visit:
+    """One message: the path after its key, its headers, its key once it is known."""
+
+    tail: str
+    headers: dict[str, str]
+    key: str
+
+
 class Intake:
     """The doors. ``understands`` says whether a path is one of them; ``serve`` answers it."""
 
     def __init__(self, services: Services, wake: Callable[[], None]) -> None:
         self._services = services
         self._gathering = Gathering(services.db, services.clock, wake)
+        self._noting = Noting(services.db, services.clock)
         self._wake = wake
         self._keys: dict[str, tuple[str | None, float]] = {}
         self._buckets: dict[str, Bucket] = {}
@@ -174,29 +185,40 @@ class Intake:
             raise WrongMethodError("Alerts are sent with POST.", "Send it with POST.")
         headers = _headers(scope)
         key, tail = _from_path(path)
-        body = await _body(receive, headers)
-        known, rest = _drop_in(tail)
+        visit = Visit(tail, headers, key or _from_headers(headers))
+        try:
+            return await self._take(visit, await _body(receive, headers))
+        except WatchkeeperError as error:
+            self._noting.refused(await self._whose(visit.key), f"{error.http_status}: {error}")
+            raise
+
+    async def _take(self, visit: Visit, body: bytes) -> tuple[int, object]:
+        known, rest = _drop_in(visit.tail)
         loaded: object = None
         if known is not None and known.json:
             loaded = document(body) if body or known.parse is not opsgenie.parse else None
-        key = key or _from_headers(headers)
-        if not key and known is not None and isinstance(loaded, dict):
-            key = pagerduty.routing_key(loaded)
-        door = await self._door(key)
-        spoken = known or self._format(door, tail)
+        if not visit.key and known is not None and isinstance(loaded, dict):
+            visit.key = pagerduty.routing_key(loaded)
+        door = await self._door(visit.key)
+        spoken = known or self._format(door, visit.tail)
         if known is None:
-            rest = tail
-            loaded = _loaded(spoken, body, headers) if spoken.json else body
-        asked = Asked(
-            self._services.clock.now(), secrets.token_hex(16), rest, headers, door.mapping
-        )
-        understood = spoken.parse(loaded, asked)
+            rest = visit.tail
+            loaded = _loaded(spoken, body, visit.headers) if spoken.json else body
+        now, fresh = self._services.clock.now(), secrets.token_hex(16)
+        understood = spoken.parse(loaded, Asked(now, fresh, rest, visit.headers, door.mapping))
         self._limit(door, max(1, len(understood)))
-        if not understood:
-            return spoken.status, spoken.answer(understood, [])
-        specs = specs_of(self._services)
-        accepted = await self._gathering.keep(door.name, understood, specs)
+        accepted: Sequence[Accepted] = []
+        if understood:
+            accepted = await self._gathering.keep(door.name, understood, specs_of(self._services))
+        self._noting.taken(door.name, accepted, visit.key, visit.headers, body)
         return spoken.status, spoken.answer(understood, accepted)
+
+    async def _whose(self, key: str) -> str:
+        """The integration of a key, or UNKNOWN."""
+        try:
+            return await self._name_of(key)
+        except WatchkeeperError:
+            return UNKNOWN
 
     def _format(self, door: IntegrationDefinition, tail: str) -> Format:
         if tail and door.type is not IntegrationType.OPSGENIE:
