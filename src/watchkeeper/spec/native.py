@@ -187,7 +187,7 @@ def _complete(reader: Reader, spec: Reader, name: str) -> None:
     if len(missing) == len(Aspect):
         reader.fault("journey-empty", f"journey '{name}' has no objective", ", ".join(Aspect))
     elif spec.flag("critical") and missing:
-        spec.warn(
+        spec.fault(
             "journey-incomplete",
             f"critical journey '{name}' lacks {' and '.join(missing)}",
             "availability, latency and correctness",

@@ -68,6 +68,11 @@ def source_type(name: str) -> SourceType:
         return SourceType.OTHER
 
 
+def names_of(kind: SourceType) -> list[str]:
+    """Every name by which a source type may be written, in small letters."""
+    return [str(kind), *(alias for alias, meant in _ALIASES.items() if meant is kind)]
+
+
 def read_query(reader: Reader, kind: SourceType) -> Query | None:
     """The query in a metric source's ``spec``; None (and findings) when it is not one."""
     if kind is SourceType.OTHER:
@@ -96,7 +101,9 @@ def check_promql(reader: Reader, promql: str, key: str) -> bool:
 
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_BRACES = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|[{}]""")
+_BRACES = re.compile(
+    r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\{\{[^{}]*\}\}|\$\{\w+\}|[{}]"""
+)
 
 
 def narrowed(promql: str, matchers: str) -> str | None:
@@ -242,6 +249,7 @@ REQUIRED_SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.SQL: ("url",),
 }
 SECRET_SETTINGS = ("password", "token")
+TIME_SETTINGS = ("interval", "timeout", "retention", "lookback", "settle")
 
 
 def check_settings(reader: Reader, kind: SourceType) -> None:
@@ -256,7 +264,7 @@ def check_settings(reader: Reader, kind: SourceType) -> None:
             )
     if kind is SourceType.SCRAPE and not (reader.has("url") or reader.has("urls")):
         reader.fault("missing", "'url' is missing", "a scrape source needs it", "add 'url:'")
-    for key in ("interval", "timeout", "retention", "lookback", "settle"):
+    for key in TIME_SETTINGS:
         if key in SETTINGS[kind]:
             reader.duration(key)
     for key in SECRET_SETTINGS:

@@ -10,7 +10,7 @@ DURATION: dict[str, Any] = {"type": "string", "pattern": r"^(\d+(ms|[smhdw]))+$|
 SHARE: dict[str, Any] = {
     "oneOf": [
         {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
+        {"type": "string", "pattern": r"^\s*(100(\.0+)?|\d{1,2}(\.\d+)?)\s*%\s*$"},
     ]
 }
 TEXT_TABLE: dict[str, Any] = {
