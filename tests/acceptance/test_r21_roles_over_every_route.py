@@ -94,6 +94,11 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/schedules/{name}/shifts": VIEWERS,
     "GET /api/v1/schedules/{name}/changes": VIEWERS,
     "GET /api/v1/deliveries": VIEWERS,
+    "GET /api/v1/drills/proofs": VIEWERS,
+    "GET /api/v1/escalation-policies": VIEWERS,
+    "GET /api/v1/shifts": VIEWERS,
+    "GET /api/v1/channels": VIEWERS,
+    "GET /api/v1/contacts": VIEWERS,
     "POST /api/v1/backtest": VIEWERS,
     # oneself
     "POST /signout": VIEWERS,
@@ -110,6 +115,8 @@ OPEN_TO: Mapping[str, set[str]] = {
     "POST /api/v1/pages/{page_id}/responders": RESPONDERS | OF_SHOP,
     "POST /api/v1/pages/{page_id}/notes": RESPONDERS | OF_SHOP,
     "POST /api/v1/alerts/{alert_id}/close": RESPONDERS,
+    "POST /api/v1/contacts/code": RESPONDERS,
+    "POST /api/v1/contacts/verify": RESPONDERS,
     # editing
     "POST /api/v1/silences": EDITORS,
     "DELETE /api/v1/silences/{silence_id}": EDITORS,

@@ -17,8 +17,10 @@ from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import StoreError, WatchkeeperError
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import Batch
-from watchkeeper.oncall import audit
+from watchkeeper.oncall import audit, drilling
 from watchkeeper.oncall import work as duty_work
+from watchkeeper.oncall.audit import Fault
+from watchkeeper.oncall.model import Site
 from watchkeeper.slo import ledger
 from watchkeeper.slo import work as slo_work
 from watchkeeper.spec import fingerprint, load
@@ -33,6 +35,8 @@ AUDIT_EVERY = 60.0
 """Seconds between two audits."""
 PACK_EVERY = 300.0
 """Seconds between two packings of closed hours."""
+NOWHERE = Site("", b"")
+"""For engines whose messages need no links."""
 PACK_CHUNKS = 16
 """How many chunks of 64 SLIs are packed in one transaction."""
 
@@ -48,7 +52,8 @@ class Engine:
     patience: float = 5.0
     wall: Callable[[], float] = time.monotonic
     wake: Callable[[], None] = lambda: None
-    proof_of_life: Callable[[], None] = lambda: None
+    site: Site = NOWHERE
+    proof_of_life: Callable[[Sequence[Fault]], None] = lambda _broken: None
     _fingerprint: object = None
     _packed_at: Seconds = 0.0
     _audited_at: Seconds = 0.0
@@ -60,6 +65,7 @@ class Engine:
             ("measure and record", self.measure),
             ("evaluate and publish", self.publish),
             ("alert", self.alert),
+            ("drill", self.drill),
             ("audit", self.audit),
             ("tidy", self.tidy),
         ]
@@ -143,6 +149,18 @@ class Engine:
             beating.step(conn, specs, now)
         self.wake()
 
+    def drill(self, now: Seconds) -> None:
+        """Raise the fire drills whose time has come; end those that are over."""
+        specs = self.board.posting.specs
+        with self.db.read() as conn:
+            if not drilling.anything_to_drill(conn, specs, now):
+                return
+        with self.db.write() as conn:
+            raised = drilling.step(conn, specs, self.site, now)
+        if raised:
+            log.info("%d scheduled drills raised", raised)
+        self.wake()
+
     def audit(self, now: Seconds) -> None:
         """Ask once a minute what must never be true, and tell the board."""
         if now - self._audited_at < AUDIT_EVERY:
@@ -160,8 +178,7 @@ class Engine:
         if not same:
             with self.db.write() as conn:
                 duty_work.raise_readiness(conn, weak, specs, now)
-        if not broken:
-            self.proof_of_life()
+        self.proof_of_life(broken)
 
     def tidy(self, now: Seconds) -> None:
         """Pack closed hours of the ledger now and then."""

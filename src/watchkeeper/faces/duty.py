@@ -304,6 +304,23 @@ class Duty:
             changes = store.changes(conn, start)
         return shifts(schedule, changes_of(changes, name), start, end)
 
+    def shifts_of(
+        self, user: str, start: Seconds, end: Seconds
+    ) -> Sequence[tuple[ScheduleDefinition, Shift]]:
+        """A person's shifts, shadowing ones too, in all schedules, by time. Raises NotFound."""
+        duty = self.specs().duty
+        if user not in duty.users:
+            raise NotFound(f"There is no user {user!r}.", "Users are defined as kind User.")
+        with self.db.read() as conn:
+            changes = store.changes(conn, start)
+        found = [
+            (schedule, shift)
+            for name, schedule in duty.schedules.items()
+            for shift in shifts(schedule, changes_of(changes, name), start, end)
+            if user in (*shift.users, *shift.shadows)
+        ]
+        return sorted(found, key=lambda each: (each[1].start, each[0].name))
+
     def changes(self, name: str) -> Sequence[Change]:
         """Overrides, swaps and leave that are not over. Raises NotFound."""
         self._schedule(name)

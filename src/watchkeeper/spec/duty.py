@@ -151,7 +151,8 @@ class EscalationPolicyDefinition:
     """Steps in order, the whole ``repeat`` times more, then the fallback, again and again.
 
     ``ack_expires``: seconds after which an acknowledgement lapses and the escalation starts anew;
-    None: never.
+    None: never. ``drill``: a cron expression in ``drill_zone``, the times at which a fire drill
+    goes through the policy; '' is never.
     """
 
     name: str
@@ -162,6 +163,8 @@ class EscalationPolicyDefinition:
     fallback: tuple[EscalationTarget, ...] = ()
     ack_expires: float | None = 3600.0
     team: str | None = None
+    drill: str = ""
+    drill_zone: str = "UTC"
 
 
 # ---------------------------------------------------------------- channels, alerts in

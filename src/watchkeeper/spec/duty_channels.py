@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
-
-from cronsim import CronSim, CronSimError
 
 from watchkeeper.spec.duty import (
     ChannelDefinition,
@@ -21,9 +18,9 @@ from watchkeeper.spec.duty_fields import (
     URGENCIES,
     DutyRead,
     begin,
+    check_cron,
     delay,
     length,
-    nearest_in,
     whole,
     zone_of,
 )
@@ -259,7 +256,7 @@ def read_heartbeat(reader: Reader, duty: DutyRead) -> None:
         )
     every, cron = length(spec, "every"), spec.text("cron").strip()
     if cron:
-        _check_cron(spec, cron)
+        check_cron(spec, cron)
     if spec.has("timeZone") and not cron:
         spec.warn(
             "unused", "'timeZone' without 'cron'", "a cron expression", "remove it", key="timeZone"
@@ -273,32 +270,4 @@ def read_heartbeat(reader: Reader, duty: DutyRead) -> None:
         delay(spec, "grace", 300.0),
         duty.refer(spec, "service", "Service") or None,
         spec.choice("urgency", URGENCIES) or "page",
-    )
-
-
-_NICKNAMES = {
-    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}  # fmt: skip
-
-
-def _check_cron(spec: Reader, cron: str) -> None:
-    try:
-        next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
-    except StopIteration:
-        problem = "it never comes"
-    except CronSimError as error:
-        problem = str(error).lower()
-    else:
-        return
-    fix = f"write {_NICKNAMES[cron]}" if cron in _NICKNAMES else ""
-    if not fix and cron.startswith("@"):
-        fix = nearest_in(cron, _NICKNAMES)
-    spec.fault(
-        "bad-cron",
-        f"'{cron}' is no cron expression: {problem}",
-        "minute hour day month weekday, e.g. 0 3 * * *",
-        fix,
-        "cron",
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
+
 from watchkeeper.kernel.duration import Duration
 from watchkeeper.spec.duty import (
     ChannelDefinition,
@@ -214,6 +216,36 @@ def clock(item: Reader, key: str, default: int) -> int | None:
         key,
     )
     return None
+
+
+_NICKNAMES = {
+    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}  # fmt: skip
+
+
+def check_cron(spec: Reader, cron: str) -> bool:
+    """True for a cron expression that comes at some time; else it is pointed out."""
+    try:
+        next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
+    except StopIteration:
+        problem = "it never comes"
+    except CronSimError as error:
+        problem = str(error).lower()
+    else:
+        return True
+    fix = f"write {_NICKNAMES[cron]}" if cron in _NICKNAMES else ""
+    if not fix and cron.startswith("@"):
+        fix = nearest_in(cron, _NICKNAMES)
+    spec.fault(
+        "bad-cron",
+        f"'{cron}' is no cron expression: {problem}",
+        "minute hour day month weekday, e.g. 0 3 * * *",
+        fix,
+        "cron",
+    )
+    return False
 
 
 # ---------------------------------------------------------------- matchers

@@ -11,11 +11,11 @@ from watchkeeper.spec.duty import (
     TargetKind,
     UserDefinition,
 )
-from watchkeeper.spec.duty_fields import DutyRead, begin, delay, length, whole, zone_of
+from watchkeeper.spec.duty_fields import DutyRead, begin, check_cron, delay, length, whole, zone_of
 from watchkeeper.spec.reader import Reader
 
 USER_KEYS = ("timeZone", "team", "contacts", "page", "ticket", "displayName")
-ESCALATION_KEYS = ("team", "steps", "repeat", "fallback", "ackExpires")
+ESCALATION_KEYS = ("team", "steps", "repeat", "fallback", "ackExpires", "drill")
 TARGET_KINDS = {"schedule": "Schedule", "user": "User", "team": "Team", "channel": "Channel"}
 """How a target is written, and which kind it names."""
 DEFAULT_WAIT = 300.0
@@ -114,7 +114,19 @@ def read_escalation(reader: Reader, duty: DutyRead) -> None:
         _targets(spec, "fallback", duty),
         _expiry(spec),
         duty.refer(spec, "team", "Team") or None,
+        *_drill(spec),
     )
+
+
+def _drill(spec: Reader) -> tuple[str, str]:
+    """(cron expression, time zone) of the policy's drills; ('', UTC) for none."""
+    drill = spec.child("drill")
+    if drill is None:
+        return "", "UTC"
+    drill.only("cron", "timeZone")
+    cron = drill.text("cron", required=True).strip()
+    right = bool(cron) and check_cron(drill, cron)
+    return cron if right else "", zone_of(drill)
 
 
 def _step(item: Reader, duty: DutyRead) -> EscalationStep:

@@ -128,6 +128,7 @@ DUTY: dict[str, dict[str, Any]] = {
         repeat=_whole(0, 100),
         fallback=_TARGETS,
         ackExpires={"oneOf": [_MINUTES, {"type": "string", "pattern": "^[Nn]ever$"}]},
+        drill=an_object(("cron",), cron=TEXT, timeZone=TEXT),
     ),
     "Channel": _channel(),
     "Integration": an_object(

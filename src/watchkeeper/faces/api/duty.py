@@ -9,13 +9,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from watchkeeper.access.model import Principal
-from watchkeeper.alerting.model import Alert
 from watchkeeper.faces.api import render
-from watchkeeper.faces.duty import Duty, Story
-from watchkeeper.kernel.clock import Seconds, iso
-from watchkeeper.notify.outbox import Delivery
-from watchkeeper.oncall.model import Page
-from watchkeeper.oncall.schedule.model import Change, Shift
+from watchkeeper.faces.api.duty_json import change_json, page_json, shift_json, story_json
+from watchkeeper.faces.api.reach import reach_routes
+from watchkeeper.faces.duty import Duty
+from watchkeeper.kernel.errors import UserError
 
 DAY = 86_400.0
 MOST_DAYS = 400
@@ -51,18 +49,6 @@ class ChangeIn(BaseModel):
     reason: str = Field("", max_length=1000)
 
 
-class TestIn(BaseModel):
-    """Where a test message goes."""
-
-    address: str = Field(min_length=1, max_length=1000)
-
-
-class DrillIn(BaseModel):
-    """Which policy is drilled."""
-
-    policy: str = Field(max_length=200)
-
-
 PageId = Annotated[int, Path(ge=1, le=2**53)]
 
 
@@ -71,7 +57,7 @@ def duty_router(router: APIRouter, duty: Duty) -> None:
     _pages(router, duty)
     _answers(router, duty)
     _schedules(router, duty)
-    _reach(router, duty)
+    reach_routes(router, duty)
 
 
 def _pages(router: APIRouter, duty: Duty) -> None:
@@ -133,16 +119,6 @@ def _answers(router: APIRouter, duty: Duty) -> None:
         duty.note(page_id, _actor(request), body.text)
         return {"page": page_id}
 
-    @router.post("/drills", status_code=201, tags=["drills"])
-    def start_drill(body: DrillIn, request: Request) -> dict[str, Any]:
-        """A real page through the real ways of a policy."""
-        return page_json(duty.drill(body.policy, _actor(request)))
-
-    @router.get("/drills", tags=["drills"])
-    def list_drills() -> list[dict[str, Any]]:
-        """Drills, newest first."""
-        return [page_json(p) for p in duty.drills()]
-
 
 def _schedules(router: APIRouter, duty: Duty) -> None:
     @router.get("/schedules", tags=["oncall"])
@@ -157,6 +133,7 @@ def _schedules(router: APIRouter, duty: Duty) -> None:
                 "shadows": list(each.now.shadows),
                 "next": shift_json(each.next) if each.next else None,
                 "gaps": [shift_json(g) for g in each.gaps],
+                "feed": duty.ical("schedule", each.schedule.name),
             }
             for each in duty.on_duty()
         ]
@@ -169,6 +146,18 @@ def _schedules(router: APIRouter, duty: Duty) -> None:
         begin = render.seconds(start) if start else duty.clock.now()
         until = render.seconds(end) if end else begin + days * DAY
         return [shift_json(s) for s in duty.shifts(name, begin, min(until, begin + 400 * DAY))]
+
+    @router.get("/shifts", tags=["oncall"])
+    def list_shifts_of(
+        request: Request,
+        user: Annotated[str, Query(max_length=200, description="yourself when not given")] = "",
+        start: str = "",
+        days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 28,
+    ) -> list[dict[str, Any]]:
+        """A person's shifts in all schedules, by time."""
+        begin = render.seconds(start) if start else duty.clock.now()
+        found = duty.shifts_of(user or _self(request), begin, begin + days * DAY)
+        return [{"schedule": s.name, **shift_json(shift)} for s, shift in found]
 
     @router.get("/schedules/{name}/changes", tags=["oncall"])
     def list_changes(name: str) -> list[dict[str, Any]]:
@@ -192,126 +181,12 @@ def _schedules(router: APIRouter, duty: Duty) -> None:
         return Response(status_code=204)
 
 
-def _reach(router: APIRouter, duty: Duty) -> None:
-    @router.get("/deliveries", tags=["channels"])
-    def list_deliveries(
-        channel: Annotated[str, Query(max_length=200)] = "",
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    ) -> list[dict[str, Any]]:
-        """The newest messages and what came of them."""
-        return [delivery_json(d) for d in duty.deliveries(channel, limit)]
-
-    @router.post("/channels/{name}/test", status_code=202, tags=["channels"])
-    def test_channel(name: str, body: TestIn, request: Request) -> dict[str, Any]:
-        """Send a test message; its outcome is under `deliveries`, by this key."""
-        return {"key": duty.test_channel(name, body.address, _actor(request))}
-
-
-def page_json(page: Page) -> dict[str, Any]:
-    """A page as others script against it; times are RFC 3339."""
-    return {
-        "id": page.id,
-        "kind": str(page.kind),
-        "state": str(page.state),
-        "service": page.service,
-        "title": page.title,
-        "urgency": page.urgency,
-        "alerts": page.alerts,
-        "escalation_policy": page.policy.name if page.policy else None,
-        "step": page.step,
-        "round": page.round,
-        "calls": page.calls,
-        "opened_at": iso(page.opened_at),
-        "next_step_at": _iso(page.due_at),
-        "first_call_at": _iso(page.first_call_at),
-        "acked_at": _iso(page.acked_at),
-        "acked_by": page.acked_by or None,
-        "snoozed_until": _iso(page.snoozed_until),
-        "resolved_at": _iso(page.resolved_at),
-        "resolved_by": page.resolved_by or None,
-    }
-
-
-def story_json(story: Story) -> dict[str, Any]:
-    """A page with everything about it."""
-    return {
-        **page_json(story.page),
-        "alerts": [alert_json(a) for a in story.alerts],
-        "calls": [
-            {"at": iso(c.at), "user": c.user or None, "via": c.via, "number": c.number}
-            for c in story.calls
-        ],
-        "deliveries": [delivery_json(d) for d in story.deliveries],
-        "events": [
-            {"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)}
-            for e in story.events
-        ],
-    }
-
-
-def alert_json(alert: Alert) -> dict[str, Any]:
-    """An alert as others script against it."""
-    return {
-        "id": alert.id,
-        "integration": alert.integration,
-        "key": alert.key,
-        "state": str(alert.state),
-        "urgency": str(alert.urgency),
-        "severity": alert.severity,
-        "service": alert.service,
-        "summary": alert.summary,
-        "opened_at": iso(alert.opened_at),
-        "last_at": iso(alert.last_at),
-        "closed_at": _iso(alert.closed_at),
-        "count": alert.count,
-        "page": alert.page_id,
-        "quiet": alert.quiet or None,
-        "labels": dict(alert.labels),
-        "details": dict(alert.details),
-        "links": [{"text": t, "url": u} for t, u in alert.links],
-    }
-
-
-def delivery_json(row: Delivery) -> dict[str, Any]:
-    """A message and what came of it. Its links are left out: they act for the receiver."""
-    return {
-        "id": row.id,
-        "key": row.key,
-        "page": row.page_id,
-        "kind": str(row.kind),
-        "user": row.user or None,
-        "channel": row.channel,
-        "address": row.address,
-        "state": row.state,
-        "due_at": iso(row.due_at),
-        "sent_at": _iso(row.sent_at),
-        "attempts": row.attempts,
-        "maybe_duplicate": row.maybe_duplicate,
-        "provider_id": row.provider_id or None,
-        "outcome": row.outcome,
-        "title": row.content.get("title"),
-    }
-
-
-def shift_json(shift: Shift) -> dict[str, Any]:
-    """A shift of a final schedule."""
-    return {
-        "start": iso(shift.start),
-        "end": iso(shift.end),
-        "users": list(shift.users),
-        "shadows": list(shift.shadows),
-        "layer": shift.layer,
-        "reason": shift.reason or None,
-    }
-
-
-def change_json(change: Change) -> dict[str, Any]:
-    """A change to a schedule."""
-    return {**asdict(change), "start": iso(change.start), "end": iso(change.end)}
-
-
-def _iso(at: Seconds | None) -> str | None:
-    return None if at is None else iso(at)
+def _self(request: Request) -> str:
+    """The account whose token or session this is. Raises UserError when it is nobody's."""
+    principal: Principal | None = request.state.principal
+    if principal is None or principal.user is None:
+        raise UserError("This token belongs to no person.", "Give `user`, or a token of a person.")
+    return principal.user
 
 
 def _actor(request: Request) -> str:

@@ -102,6 +102,16 @@ def parse_time(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def parse_length(text: str) -> float:
+    """The seconds of a duration such as ``90s``, ``30m``, ``2h``, ``1d``; months on average."""
+    from watchkeeper.kernel.duration import parse_duration
+
+    try:
+        return parse_duration(text).average_seconds
+    except ValueError as error:
+        raise UserError(f"{error}.", "Write a number and a unit: 30m, 2h, 1d.") from None
+
+
 def emit_json(value: object) -> None:
     """Print a value as indented JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
