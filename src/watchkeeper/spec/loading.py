@@ -187,7 +187,7 @@ def _unique(documents: Iterable[Document], findings: list[Finding]) -> None:
     first: dict[tuple[str, str], Document] = {}
     for document in documents:
         key = ("SLO" if document.kind == "CompositeSLO" else document.kind, document.name)
-        if not document.name or foreign.foreign_kind(document):
+        if not document.name or not document.kind or foreign.foreign_kind(document):
             continue
         if key in first:
             findings.append(_duplicate(document, first[key]))
