@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def mutated_data(draw: st.DrawFn) -> str:
             holder = holder[key]
         match draw(st.sampled_from(["value", "remove", "rename", "copy"])):
             case "value":
-                holder[path[-1]] = draw(VALUES)
+                holder[path[-1]] = copy.deepcopy(draw(VALUES))
             case "remove":
                 del holder[path[-1]]
             case "rename" if isinstance(holder, dict):
@@ -139,7 +140,7 @@ def mutated_data(draw: st.DrawFn) -> str:
                 value: Any = documents
                 for key in other:
                     value = value[key]
-                holder[path[-1]] = yaml.safe_load(yaml.safe_dump(value))
+                holder[path[-1]] = copy.deepcopy(value)
     return yaml.safe_dump_all(documents, allow_unicode=True)
 
 
