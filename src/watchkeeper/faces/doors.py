@@ -72,6 +72,12 @@ TABLE: Sequence[Row] = (
     ("POST", "/api/v1/users/{name}/password", ADMINISTER),
     # -- pages, on-call, reach
     ("GET", "/alerts", READ),
+    ("GET", "/alerts.csv", READ),
+    ("GET", "/alerts.json", READ),
+    ("GET", "/alerts/{id}", READ),
+    ("POST", "/alerts/{id}/close", RESPOND),
+    ("GET", "/pages", READ),
+    ("GET", "/pages.csv", READ),
     ("GET", "/pages/{id}", READ),
     ("POST", "/pages/{id}/{act}", RESPOND, "page:id"),
     ("GET", "/oncall", READ),

@@ -27,6 +27,7 @@ from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.signin import signin_routes
 from watchkeeper.faces.teams import team_of
+from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
@@ -93,6 +94,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *audit_routes(services),
         *hook_routes(duty),
         *ical_routes(duty),
+        *alert_routes(duty, services),
         *duty_routes(duty, services),
         Mount("/api", build_api(services, duty)),
         *build_web(services),

@@ -27,7 +27,6 @@ from watchkeeper.oncall.schedule.model import Change
 from watchkeeper.spec.duty import ChannelType
 
 Form = Mapping[str, str]
-PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,92 +61,6 @@ class DutyHandlers:
 
     def _now(self) -> float:
         return self.duty.clock.now()
-
-    # -- alerts
-    def alerts(self, request: Request) -> Response:
-        """Who has what, what comes next."""
-        view = self._alerts(request)
-        return self.pages.page(
-            request, "alerts.html", "alerts", view=view, may_respond=may_write(request)
-        )
-
-    def alerts_part(self, request: Request) -> Response:
-        """The same again."""
-        return self.pages.part(
-            "_alerts.html", view=self._alerts(request), may_respond=may_write(request)
-        )
-
-    def _alerts(self, request: Request) -> views.PagesView:
-        every = request.query_params.get("all") == "1"
-        before = request.query_params.get("before", "")
-        found = self.duty.pages(
-            () if every else ("open", "acked"),
-            int(before) if before.isdigit() else None,
-            PER_PAGE,
-        )
-        weak = [f.text for f in (*self.duty.board.posting.broken, *self.duty.board.posting.weak)]
-        return views.pages_view(found, self.duty.specs(), weak, self._now(), every, PER_PAGE)
-
-    # -- one page
-    def page(self, request: Request, problem: str = "", status: int = 200) -> Response:
-        """What is it, who has it, what comes next."""
-        duty = self.duty.specs().duty
-        who = [
-            *duty.users,
-            *(f"schedule:{n}" for n in duty.schedules),
-            *(f"team:{n}" for n in self.duty.specs().teams),
-        ]
-        return self.pages.page(
-            request,
-            "page.html",
-            "alerts",
-            status,
-            view=self._story(request),
-            may_respond=may_write(request),
-            problem=problem,
-            who=who,
-        )
-
-    def page_part(self, request: Request) -> Response:
-        """The same again, without its forms."""
-        return self.pages.part(
-            "_page.html", view=self._story(request), may_respond=may_write(request)
-        )
-
-    def _story(self, request: Request) -> views.StoryView:
-        story = self.duty.story(_page_id(request))
-        return views.story_view(
-            story.page, story.alerts, story.events, story.deliveries, self.duty.specs(), self._now()
-        )
-
-    def answer(self, request: Request, form: Form) -> Response:
-        """Acknowledge, resolve, hand over, snooze, note; then show where one was."""
-        page_id, act, actor = _page_id(request), request.path_params["act"], _actor(request)
-        named = [n.strip() for n in form.get("to", "").split(",") if n.strip()]
-        try:
-            match act:
-                case "ack":
-                    self.duty.acknowledge(page_id, actor)
-                case "resolve":
-                    self.duty.resolve(page_id, actor)
-                case "reassign":
-                    self.duty.reassign(page_id, actor, named, form.get("note", ""))
-                case "responders":
-                    self.duty.add_responders(page_id, actor, named)
-                case "snooze":
-                    self.duty.snooze(page_id, actor, 60 * _minutes(form.get("minutes", "")))
-                case "note":
-                    self.duty.note(page_id, actor, form.get("text", ""))
-                case _:
-                    raise NotFound(f"A page cannot be answered with {act!r}.", "See the API.")
-        except NotFound:
-            raise
-        except UserError as error:
-            return self.page(request, f"{error.message} {error.hint}".strip(), 400)
-        back = request.headers.get("referer", "")
-        return RedirectResponse(
-            "/alerts" if back.split("?")[0].endswith("/alerts") else f"/pages/{page_id}", 303
-        )
 
     # -- one-tap links
     def tap(self, request: Request) -> Response:
@@ -363,22 +276,9 @@ def _oncall_headline(schedules: int, holes: int) -> str:
     return "Somebody is on call everywhere"
 
 
-def _page_id(request: Request) -> int:
-    written = request.path_params["id"]
-    if not written.isdigit() or len(written) > 18:
-        raise NotFound(f"There is no page #{written}.", "/alerts lists them.")
-    return int(written)
-
-
 def _actor(request: Request) -> str:
     principal: Principal | None = getattr(request.state, "principal", None)
     return principal.name if principal else "unknown"
-
-
-def _minutes(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text[:6]) <= 43_200:
-        raise UserError("That is no length of time.", "Give minutes, up to 30 days.")
-    return int(text)
 
 
 def _utc(text: str) -> float:
@@ -412,11 +312,6 @@ def duty_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
         return answer
 
     return [
-        Route("/alerts", page(its.alerts)),
-        Route("/parts/alerts", page(its.alerts_part)),
-        Route("/pages/{id}", page(its.page)),
-        Route("/parts/pages/{id}", page(its.page_part)),
-        Route("/pages/{id}/{act}", posted(its.answer), methods=["POST"]),
         Route("/t/{signed}", page(its.tap), methods=["GET"]),
         Route("/t/{signed}", posted(its.do_tap, own_site=False), methods=["POST"]),
         Route("/oncall", page(its.oncall)),

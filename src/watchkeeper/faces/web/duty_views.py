@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from watchkeeper.alerting.model import Alert
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel import text
@@ -61,6 +60,7 @@ def pages_view(
     now: Seconds,
     every: bool,
     limit: int,
+    after: int | None = None,
 ) -> PagesView:
     """Open ones first, then those that somebody has, each oldest first; then what is over."""
     ordered = sorted(pages, key=_order)
@@ -73,8 +73,10 @@ def pages_view(
         rows=[page_row(p, specs, now) for p in ordered],
         weak=tuple(weak),
         every=every,
-        refresh="/parts/alerts?all=1" if every else "/parts/alerts",
-        more=f"/alerts?all=1&before={min(p.id for p in pages)}"
+        refresh="/parts/alerts"
+        + ("?all=1" if every else "")
+        + (f"&from={after}" if every and after is not None else ""),
+        more=f"/alerts?all=1&from={min(p.id for p in pages)}"
         if every and len(pages) == limit
         else None,
     )
@@ -169,62 +171,6 @@ class Line:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoryView:
-    """One page with all that happened."""
-
-    row: PageRow
-    lead: Sequence[tuple[str, str, str]]
-    alerts: Sequence[tuple[str, str, str, str]]
-    links: Sequence[tuple[str, str]]
-    explanation: str
-    steps: Sequence[tuple[str, str, str]]
-    lines: Sequence[Line]
-    sends: Sequence[tuple[str, str, str, str, str]]
-    refresh: str
-
-
-def story_view(
-    page: Page,
-    alerts: Sequence[Alert],
-    events: Sequence[Event],
-    deliveries: Sequence[Delivery],
-    specs: Specs,
-    now: Seconds,
-) -> StoryView:
-    """What is it, who has it, what comes next; then the whole story."""
-    first = alerts[0] if alerts else None
-    return StoryView(
-        row=page_row(page, specs, now),
-        lead=_lead(page, now),
-        alerts=[
-            (a.summary, str(a.state), words.day_clock(a.opened_at), a.quiet or f"{a.count}×")
-            for a in alerts
-        ],
-        links=[(t, u) for a in alerts[:5] for t, u in a.links if u.startswith(("/", "http"))],
-        explanation=str(first.details.get("explanation", "")) if first else "",
-        steps=steps_of(page.policy, page.step if page.state is PageState.OPEN else -1),
-        lines=[_line(e) for e in reversed(events)],
-        sends=[send_line(d, now) for d in deliveries],
-        refresh=f"/parts/pages/{page.id}",
-    )
-
-
-def _lead(page: Page, now: Seconds) -> list[tuple[str, str, str]]:
-    acked = page.acked_at - page.opened_at if page.acked_at is not None else None
-    over = page.resolved_at - page.opened_at if page.resolved_at is not None else None
-    called = page.first_call_at - page.opened_at if page.first_call_at is not None else None
-    return [
-        ("First called", "–" if called is None else text.duration(called), "after it opened"),
-        ("Acknowledged", "–" if acked is None else text.duration(acked), page.acked_by or "nobody"),
-        (
-            "Resolved",
-            "–" if over is None else text.duration(over),
-            page.resolved_by or f"open for {text.duration(now - page.opened_at)}",
-        ),
-    ]
-
-
 def steps_of(policy: EscalationPolicyDefinition | None, at: int) -> list[tuple[str, str, str]]:
     """(title, targets, state) of each step, for the graph; ``at`` is the one that comes next."""
     if policy is None:
@@ -259,7 +205,8 @@ _WHAT = {
 }
 
 
-def _line(event: Event) -> Line:
+def event_line(event: Event) -> Line:
+    """An event of a page's story."""
     what, key = _WHAT.get(event.kind, (event.kind, "none"))
     return Line(
         words.day_clock(event.at) + words.clock(event.at)[5:],

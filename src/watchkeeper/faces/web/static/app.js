@@ -75,7 +75,7 @@
     link(next).focus();
     next.scrollIntoView({ block: "nearest" });
   }
-  const GO = { s: "/", a: "/alerts", o: "/oncall", v: "/services", m: "/sources" };
+  const GO = { s: "/", a: "/alerts", i: "/integrations", q: "/silences", h: "/heartbeats", o: "/oncall", v: "/services", m: "/sources" };
   let going = 0;
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -89,7 +89,7 @@
     else if (event.key === "/") { const search = document.getElementById("q"); if (search) { event.preventDefault(); search.focus(); search.select(); } }
     else if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
-    else if (event.key === "a" || event.key === "r") {
+    else if (["a", "r", "s"].includes(event.key)) {
       // Answers only where one stands: a key pressed by chance must acknowledge nothing elsewhere.
       const row = document.activeElement?.closest("[data-row]") ?? document.querySelector(".answer");
       row?.querySelector(`[data-key="${event.key}"]`)?.click();
