@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     func,
     insert,
     or_,
@@ -348,6 +349,28 @@ def cancel(conn: Connection, page_id: int, kinds: Sequence[MessageKind], why: st
             delivery.c.state.in_((DUE, LEASED)),
         )
         .values(state=CANCELLED, fence=delivery.c.fence + 1, owner=None, outcome=why)
+    )
+    return conn.execute(query).rowcount
+
+
+def revive(conn: Connection, page_id: int, why: str, now: Seconds) -> int:
+    """What was cancelled for this reason before it was sent is due again, at the earliest now."""
+    later = case((delivery.c.due_at > now, delivery.c.due_at), else_=now)
+    query = (
+        update(delivery)
+        .where(
+            delivery.c.page_id == page_id,
+            delivery.c.state == CANCELLED,
+            delivery.c.outcome == why,
+            delivery.c.sent_at.is_(None),
+        )
+        .values(
+            state=DUE,
+            due_at=later,
+            outcome="",
+            # One that was on its way when it was cancelled may have arrived.
+            maybe_duplicate=or_(delivery.c.maybe_duplicate, delivery.c.attempts > 0),
+        )
     )
     return conn.execute(query).rowcount
 

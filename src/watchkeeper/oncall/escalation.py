@@ -24,6 +24,10 @@ NOBODY = 60.0
 OPENS, CLOSES = 9, 17
 """Local hours from which and until which people are told of tickets, Monday to Friday."""
 DAILY = 86_400.0
+SETTLES = 300.0
+"""Seconds for which the page of alerts that ended takes them back when they begin again."""
+MOST_SETTLES = 1800.0
+"""The same for one that came back again and again: each time 300 s more, up to this."""
 
 
 def working_time(now: Seconds, zone: str) -> Seconds:
@@ -115,6 +119,27 @@ def snoozed(page: Page, actor: str, until: Seconds, now: Seconds) -> Page:
 def resolved(page: Page, actor: str, now: Seconds) -> Page:
     """It is over."""
     return replace(page, state=PageState.RESOLVED, resolved_at=now, resolved_by=actor, due_at=None)
+
+
+def ended(page: Page, actor: str, now: Seconds) -> Page:
+    """Its alerts are over by themselves; for a while it can come back as the same page."""
+    returns = int(page.data.get("returns", 0))
+    kept = {**page.data, "returns": returns, "due_was": page.due_at}
+    until = now + min(MOST_SETTLES, SETTLES * (1 + returns))
+    return replace(resolved(page, actor, now), due_at=until, data=kept)
+
+
+def returned(page: Page, now: Seconds) -> Page:
+    """The alerts of an ended page began again: who had it still has it, else it goes on.
+
+    Nobody is called anew for what flaps, and nothing is put off: the next step comes when it would
+    have come had the alerts never ended, at the earliest now.
+    """
+    data = {**page.data, "returns": int(page.data.get("returns", 0)) + 1}
+    was = data.pop("due_was", None)
+    state = PageState.ACKED if page.acked_by else PageState.OPEN
+    due_at = None if was is None and page.acked_by else max(now, was or now)
+    return replace(page, state=state, resolved_at=None, resolved_by="", due_at=due_at, data=data)
 
 
 def reassigned(page: Page, targets: Targets, wait: float, now: Seconds) -> Page:

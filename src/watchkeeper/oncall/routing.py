@@ -27,6 +27,7 @@ class OpenPage:
     urgency: str
     acked: bool
     last_alert_at: Seconds
+    ended: bool = False  # its alerts are over, so lately that the same trouble may come back
 
 
 @dataclass
@@ -49,7 +50,9 @@ def place(
     """Where each alert goes. Callees first, so that their callers find their page."""
     graph = {name: s.depends_on for name, s in specs.services.items()}
     placed: dict[str, Placement] = {}
-    by_group = {p.group: p for p in sorted(pages, key=lambda p: p.id) if _takes(p, now)}
+    # Those that run come last, so that they win over those that have ended.
+    inorder = sorted(pages, key=lambda p: (not p.ended, p.id))
+    by_group = {p.group: p for p in inorder if _takes(p, now)}
     for alert in _callees_first(alerts, graph):
         group = _group_for(alert, by_group, placed, graph)
         if group not in placed:
@@ -61,7 +64,7 @@ def place(
 
 
 def _takes(page: OpenPage, now: Seconds) -> bool:
-    return not page.acked or now - page.last_alert_at < JOIN_ACKED
+    return page.ended or not page.acked or now - page.last_alert_at < JOIN_ACKED
 
 
 def _callees_first(alerts: Sequence[Alert], graph: Mapping[str, Sequence[str]]) -> Iterable[Alert]:
@@ -79,6 +82,8 @@ def _group_for(
     own = group_of(alert)
     for group in (own, *sorted(dependencies(alert.service, graph))):
         page, there = pages.get(group), placed.get(group)
+        if page is not None and page.ended and group != own:
+            continue  # a cause that is over explains nothing new
         if page is not None and RANK[Urgency(page.urgency)] >= RANK[alert.urgency]:
             return group
         if there and max(RANK[a.urgency] for a in there.alerts) >= RANK[alert.urgency]:

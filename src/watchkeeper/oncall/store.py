@@ -184,6 +184,15 @@ def running(conn: Connection) -> list[OpenPage]:
     ]
 
 
+def ended(conn: Connection, now: Seconds) -> list[OpenPage]:
+    """The pages whose alerts ended so lately that they can come back."""
+    query = select(page.c.id, page.c.service, page.c.urgency, page.c.last_alert_at).where(
+        page.c.due_at > now, page.c.state == str(PageState.RESOLVED)
+    )
+    return [OpenPage(*row[:3], acked=False, last_alert_at=row[3], ended=True)
+            for row in conn.execute(query)]  # fmt: skip
+
+
 def lock_routing(conn: Connection) -> None:
     """Let no other replica place alerts until this transaction ends.
 

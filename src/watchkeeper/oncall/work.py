@@ -29,6 +29,8 @@ from watchkeeper.spec.model import Specs
 from watchkeeper.store import timeline
 
 ENGINE = "engine"
+ALERTS_OVER = "the end of its alerts"
+"""Who resolves a page that no person did."""
 CALLING = (MessageKind.PAGE, MessageKind.DRILL)
 TELL_EVERY = 300.0
 """Seconds between two messages to whoever has a page that more alerts have joined it."""
@@ -61,7 +63,8 @@ def route(conn: Connection, specs: Specs, site: Site, now: Seconds, limit: int =
     # What is over first: a new alert must not join a page that ends in the same step.
     _settle(conn, changed, site, now)
     alerts_work.settle(conn, [a.id for a in changed])
-    for placement in place(fresh, store.running(conn), specs, now):
+    pages = [*store.running(conn), *store.ended(conn, now)] if fresh else []
+    for placement in place(fresh, pages, specs, now):
         _put(conn, placement, specs, site, now)
     return len(waiting)
 
@@ -74,17 +77,33 @@ def _put(conn: Connection, placement: Placement, specs: Specs, site: Site, now: 
         alerts_work.attach(conn, ids, opened.id)
         return
     page = _must(conn, placement.page_id)
+    over = page.state
+    if over is PageState.RESOLVED:
+        page = escalation.returned(page, now)
+    _join(conn, page, alerts, site, now, back=over is PageState.RESOLVED)
+
+
+def _join(
+    conn: Connection, page: Page, alerts: Sequence[Alert], site: Site, now: Seconds, *, back: bool
+) -> None:
+    ids = [a.id for a in alerts]
     joined = replace(page, alerts=page.alerts + len(alerts), last_alert_at=now)
-    tell = page.state is PageState.ACKED and now - page.data.get("told_at", 0.0) >= TELL_EVERY
+    acked = page.state is PageState.ACKED
+    tell = acked and (back or now - page.data.get("told_at", 0.0) >= TELL_EVERY)
     if tell:
         joined = replace(joined, data={**page.data, "told_at": now})
     if not store.save(conn, joined):
         return
     alerts_work.attach(conn, ids, page.id)
+    if back:
+        outbox.cancel(conn, page.id, (MessageKind.RESOLVED,), "it came back")
+        if not acked:
+            outbox.revive(conn, page.id, ALERTS_OVER, now)
     data = {"alerts": ids[:SHOWN_ALERTS], "count": len(ids), "first": alerts[0].summary}
-    _log(conn, now, "page.joined", page, ENGINE, data)
+    _log(conn, now, "page.returned" if back else "page.joined", page, ENGINE, data)
     if tell:
-        text = f"#{page.id}: {len(ids):,} more: {alerts[0].summary}"
+        what = "back" if back else f"{len(ids):,} more"
+        text = f"#{page.id}: {what}: {alerts[0].summary}"
         _tell(conn, joined, MessageKind.UPDATE, text, site, now, to=page.acked_by)
 
 
@@ -125,7 +144,7 @@ def _settle(conn: Connection, changed: Sequence[Alert], site: Site, now: Seconds
             continue
         states = alerts_work.states_of_page(conn, page_id)
         if not states - {AlertState.CLOSED}:
-            _resolve(conn, page, "the end of its alerts", site, now)
+            _end(conn, page, site, now)
         elif AlertState.OPEN not in states and page.state is PageState.OPEN:
             by = str(alert.details.get("acknowledged_by", "") or alert.integration)
             _acknowledge(conn, page, by, site, now)
@@ -150,8 +169,11 @@ def _take(
     site: Site,
     now: Seconds,
 ) -> None:
+    if page.state is PageState.RESOLVED:  # it has settled: it cannot come back any more
+        store.save(conn, replace(page, due_at=None))
+        return
     taken = escalation.advance(page, now)
-    if page.policy is None and page.state is not PageState.RESOLVED:
+    if page.policy is None:
         taken = _with_policy(page, specs, taken, now)
     calls = calling.reachable(calling.people(taken.targets, specs, changes, now), specs)
     opens = _waits_until(page, calls, specs, now)
@@ -250,6 +272,21 @@ def _resolve(conn: Connection, page: Page, actor: str, site: Site, now: Seconds)
     _log(conn, now, "page.resolved", page, actor, {})
     _tell(conn, after, MessageKind.RESOLVED, f"#{page.id} is over: {page.title}", site, now)
     return after
+
+
+def _end(conn: Connection, page: Page, site: Site, now: Seconds) -> None:
+    """All its alerts are over by themselves. What flaps is not told to be over each time."""
+    after = escalation.ended(page, ALERTS_OVER, now)
+    if not store.save(conn, after):
+        changed = _must(conn, page.id)
+        if changed.state is not PageState.RESOLVED:
+            _end(conn, changed, site, now)
+        return
+    _silence(conn, page.id, ALERTS_OVER)
+    _log(conn, now, "page.resolved", page, ALERTS_OVER, {})
+    told_at = after.due_at if after.data["returns"] and after.due_at else now
+    text = f"#{page.id} is over: {page.title}"
+    _tell(conn, after, MessageKind.RESOLVED, text, site, told_at)
 
 
 def snooze(
