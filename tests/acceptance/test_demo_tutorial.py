@@ -1,4 +1,4 @@
-"""The tutorial works as it is written: each command is run, each printed result compared."""
+"""The tutorials work as they are written: each command is run, each printed result compared."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.documents import ROOT, Block, blocks
 
-PAGE = ROOT / "docs" / "tutorial" / "first-slo.md"
+PAGES = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 
 
 def run(block: Block, folder: Path) -> str:
@@ -29,15 +31,18 @@ def run(block: Block, folder: Path) -> str:
     return result.stdout
 
 
-def test_every_command_of_the_tutorial_prints_what_the_tutorial_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_every_command_of_a_tutorial_prints_what_the_tutorial_says(
+    page: Path, tmp_path: Path
+) -> None:
     said = ""
     ran = compared = 0
-    for block in blocks(PAGE):
+    for block in blocks(page):
         if block.language == "bash":
             said = run(block, tmp_path)
             ran += 1
         elif block.language == "text":
             assert said == block.text, str(block)
             compared += 1
-    assert ran >= 6
+    assert ran >= 4
     assert compared >= 3

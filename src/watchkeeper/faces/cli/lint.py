@@ -35,10 +35,15 @@ def lint(paths: tuple[Path, ...], strict: bool, as_json: bool) -> None:
         errors = len(loaded.errors)
         rest = len(loaded.findings) - errors
         count = len(loaded.specs.slos) if loaded.specs else 0
-        ending = f"{count} objectives" if loaded.specs else "not usable"
-        click.echo(f"{errors} errors, {rest} warnings; {ending}.", err=True)
+        ending = _counted(count, "objective") if loaded.specs else "not usable"
+        found = f"{_counted(errors, 'error')}, {_counted(rest, 'warning')}"
+        click.echo(f"{found}; {ending}.", err=True)
     if loaded.errors or (strict and loaded.findings):
         sys.exit(2)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _finding_json(finding: object) -> dict[str, object]:
