@@ -86,6 +86,8 @@ def test_a_duckdb_file_is_counted_event_for_event(tmp_path: Path) -> None:
         made.execute("create table ev(ts timestamp, ok boolean)")
         made.executemany("insert into ev values (?, ?)", [(text(a), ok) for a, ok in EVENTS])
     assert read(source(f"duckdb:///{file}"), PER_MINUTE) == recount(EVENTS)
+    dollars = PER_MINUTE.replace(":from", "$from").replace(":to", "$to")
+    assert read(source(f"duckdb:///{file}"), dollars) == recount(EVENTS)
     refused(source(f"duckdb:///{file}"), "drop table ev")
     assert read(source(f"duckdb:///{file}"), PER_MINUTE) == recount(EVENTS)
 
@@ -106,6 +108,9 @@ def test_sqlite_with_times_as_text_is_counted_event_for_event(tmp_path: Path) ->
     query = """select strftime('%Y-%m-%d %H:%M:00', at) as minute, sum(ok) as good,
         count(*) as total from ev where at >= :from and at < :to group by 1"""
     assert read(source(f"sqlite:///{file}"), query) == recount(EVENTS)
+    dollars = query.replace(":from", "$from").replace(":to", "$to")
+    assert "$from" in dollars
+    assert read(source(f"sqlite:///{file}"), dollars) == recount(EVENTS)
     refused(source(f"sqlite:///{file}"), "with x as (select 1) delete from ev")
     assert read(source(f"sqlite:///{file}"), query) == recount(EVENTS)
 

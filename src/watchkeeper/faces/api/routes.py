@@ -17,6 +17,7 @@ from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
 from watchkeeper.faces.api.people import people_routes
+from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
@@ -35,7 +36,7 @@ State = Literal["ok", "at_risk", "depleted", "no_data"]
 
 def build_api(services: Services, duty: Duty) -> FastAPI:
     """The API as an application to be mounted at ``/api``."""
-    app = FastAPI(
+    app = Api(
         title="Watchkeeper",
         version=__version__,
         docs_url=None,

@@ -9,7 +9,8 @@ Rules.
   recorded: late rows, corrections and deletions within the lookback stay exact, nothing is counted
   twice. The minute in progress is read too: it is corrected by the next reading.
 - ``:from`` is the first instant asked for and ``:to`` the first one after, both in UTC;
-  ``:from_epoch`` and ``:to_epoch`` are the same in seconds. A time without a zone is UTC.
+  ``:from_epoch`` and ``:to_epoch`` are the same in seconds; ``$from`` and so on, too.
+  A time without a zone is UTC.
   Rows outside are left out. Several rows of a minute are added up.
 - Between its first and its newest row, a minute without a row had no events. After the newest row
   nothing is known yet: who writes the table may be late.

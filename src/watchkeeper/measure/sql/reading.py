@@ -23,9 +23,11 @@ from watchkeeper.measure.sql.rows import Table
 MOST_ROWS = 2_000_000
 BINDS = ("from", "to", "from_epoch", "to_epoch")
 
-# Text, quoted names and comments, which may hold colons; then the bind itself.
+# Text, quoted names and comments, which may hold colons; then the bind itself, as :from or $from.
 _PIECES = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?<![:\w$\\]):(\w+)(?![:\w$])""", re.DOTALL
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/"""
+    r"""|(?<![:\w$\\])(?::(\w+)|\$(from_epoch|to_epoch|from|to))(?![:\w$])""",
+    re.DOTALL,
 )
 _SELECT = re.compile(
     r"\s*(?:--[^\n]*\s+|/\*.*?\*/\s*)*\(*\s*(?:select|with|values)\b", re.IGNORECASE | re.DOTALL
@@ -50,11 +52,12 @@ def open_reader(url: str, timeout: float) -> Reader:
 def place_binds(sql: str, written: Callable[[str], str], other: Callable[[str], str]) -> str:
     """The SQL with our binds written as a driver wants them, and any other ``:name`` as ``other``.
 
-    Colons inside of text, quoted names and comments are not binds.
+    ``:from`` and ``$from`` are the same. What stands inside of text, quoted names and comments is
+    no bind.
     """
 
     def put(found: re.Match[str]) -> str:
-        name = found.group(1)
+        name = found.group(1) or found.group(2)
         if name in BINDS:
             return written(name)
         return other(found.group(0))
@@ -64,7 +67,8 @@ def place_binds(sql: str, written: Callable[[str], str], other: Callable[[str], 
 
 def used_binds(sql: str) -> set[str]:
     """Which of our binds a query uses."""
-    return {m.group(1) for m in _PIECES.finditer(sql) if m.group(1) in BINDS}
+    names = (m.group(1) or m.group(2) for m in _PIECES.finditer(sql))
+    return {name for name in names if name in BINDS}
 
 
 def bound(sql: str, start: Minute, end: Minute) -> dict[str, Any]:
