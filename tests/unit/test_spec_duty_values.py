@@ -212,7 +212,7 @@ def test_an_address_is_in_the_terms_of_its_channel(kind: str, right: str, wrong:
     channel = doc("Channel", {"type": kind, "settings": body}, "way")
     for address, found in ((right, []), (wrong, ["bad-address"])):
         user = doc("User", {"contacts": [{"channel": "way", "address": address}]})
-        assert codes(channel, user) == found
+        assert [c for c in codes(channel, user) if c != "secret-in-spec"] == found
 
 
 def test_a_password_is_written_as_one_reference() -> None:

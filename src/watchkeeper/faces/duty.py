@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.alerting.model import Alert
 from watchkeeper.engine.board import Board
+from watchkeeper.faces.addresses import at, meant, shown_in
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
@@ -150,16 +151,13 @@ class Duty:
 
     def last_page_of(self, address: str, page_id: int | None) -> tuple[int, str]:
         """(page, user) that an answer from this address means. Raises NotFound."""
-        users = [
-            u.name
-            for u in self.specs().duty.users.values()
-            if any(c.address == address for c in u.contacts)
-        ]
+        kept = at(self.specs(), address)
         with self.db.read() as conn:
-            called = outbox.last_call(conn, address, page_id)
-        if not users or called is None:
+            found = [(outbox.last_call(conn, own, page_id), user) for user, own in kept]
+        called = max(((page, user) for page, user in found if page is not None), default=None)
+        if called is None:
             raise NotFound("There is no page that this number was called for.", "Open Watchkeeper.")
-        return called, users[0]
+        return called
 
     def note_status(self, provider_id: str, said: str, failed: bool) -> None:
         """A provider's later word; when it failed after all, the next way is tried."""
@@ -187,7 +185,9 @@ class Duty:
         if target.name not in known_names[str(target.kind)]:
             there = ", ".join(known_names[str(target.kind)]) or "none"
             raise UserError(f"There is no {target.kind} {target.name!r}.", f"There are: {there}.")
-        return target
+        if not target.address:
+            return target
+        return replace(target, address=meant(specs, target.name, target.address))
 
     # -- drills, tests, codes
     def drill(self, policy: str, actor: str) -> Page:
@@ -205,11 +205,12 @@ class Duty:
         if not address.strip():
             raise UserError("A test needs an address.", "Give one in the channel's terms.")
         said = {"title": "Test message", "body": f"{actor} tests the channel {channel}."}
-        return self._send(MessageKind.TEST, channel, address.strip(), said)
+        where = meant(self.specs(), channel, address.strip())
+        return self._send(MessageKind.TEST, channel, where, said)
 
     def send_code(self, user: str, channel: str, address: str) -> None:
         """Send a code that proves an address. Raises NotFound."""
-        self._contact(user, channel, address)
+        address = self._contact(user, channel, address)
         code = f"{secrets.randbelow(10**6):06d}"
         key = (user, channel, address)
         self._do(
@@ -223,7 +224,7 @@ class Duty:
 
     def verify_code(self, user: str, channel: str, address: str, code: str) -> None:
         """The code that came back. Raises UserError when it is wrong or too late."""
-        self._contact(user, channel, address)
+        address = self._contact(user, channel, address)
         key, given = (user, channel, address), "".join(code.split())
         right = self._do(
             lambda conn, now: store.try_code(conn, key, _hashed(given, key), now, CODE_TRIES)
@@ -270,12 +271,19 @@ class Duty:
             there = ", ".join(known) or "none"
             raise NotFound(f"There is no channel {name!r}.", f"There are: {there}.")
 
-    def _contact(self, user: str, channel: str, address: str) -> None:
+    def _contact(self, user: str, channel: str, address: str) -> str:
+        """The address as it is defined."""
+        address = meant(self.specs(), channel, address)
         known = self.specs().duty.users.get(user)
         if known is None or all(
             (c.channel, c.address) != (channel, address) for c in known.contacts
         ):
             raise NotFound(f"{user!r} has no such contact.", "Contacts are defined with the user.")
+        return address
+
+    def shown(self, channel: str, address: str) -> str:
+        """An address as people may read it: what is secret is left out."""
+        return shown_in(self.specs(), channel, address)
 
     # -- schedules
     def on_duty(self) -> Sequence[OnDuty]:

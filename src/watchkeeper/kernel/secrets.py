@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from watchkeeper.kernel.errors import UserError
+
+_KEPT = re.compile(r"\{(env|file): ([^{}]+)\}")
+
+
+def as_text(reference: Mapping[str, object]) -> str:
+    """``{env: NAME}`` as a text that can be kept where texts are; it holds no secret."""
+    kind, where = next(iter(reference.items()))
+    return f"{{{kind}: {where}}}"
+
+
+def is_reference(text: str) -> bool:
+    """True for what `as_text` made."""
+    return _KEPT.fullmatch(text) is not None
+
+
+def resolve(text: str, what: str) -> str:
+    """The secret behind a kept reference; any other text is what it is. Raises UserError."""
+    kept = _KEPT.fullmatch(text)
+    return secret({kept[1]: kept[2]}, what) if kept else text
 
 
 def secret(value: object, what: str) -> str:

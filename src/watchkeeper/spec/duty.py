@@ -20,7 +20,11 @@ from watchkeeper.spec.findings import Place
 
 @dataclass(frozen=True, slots=True)
 class ContactDefinition:
-    """A way to reach a user: ``channel`` names a ChannelDefinition, ``address`` is in its terms."""
+    """A way to reach a user: ``channel`` names a ChannelDefinition, ``address`` is in its terms.
+
+    An address that is a secret is kept as ``{env: NAME}`` or ``{file: PATH}`` and resolved only
+    when a message is sent (see `kernel.secrets`).
+    """
 
     channel: str
     address: str

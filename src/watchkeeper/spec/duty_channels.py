@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from watchkeeper.kernel.secrets import is_reference
 from watchkeeper.spec.duty import (
     ChannelDefinition,
     ChannelType,
@@ -21,6 +22,7 @@ from watchkeeper.spec.duty_fields import (
     check_cron,
     delay,
     length,
+    reference,
     whole,
     zone_of,
 )
@@ -46,6 +48,8 @@ SETTINGS: Mapping[ChannelType, tuple[str, ...]] = {
 }
 """The settings of each type of channel; ``*`` marks those that must be there."""
 SECRETS = ("token", "password", "secret", "auth_token", "signing_secret")
+KEYS = (ChannelType.PAGERDUTY, ChannelType.OPSGENIE, ChannelType.APPRISE)
+"""Channels whose addresses are secrets: whoever knows one can send with it."""
 TLS = ("starttls", "tls", "none")
 
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
@@ -124,7 +128,7 @@ def _check_text(settings: Reader, key: str, kind: ChannelType) -> None:
     """A text, or a reference to one."""
     written = settings.data.get(key)
     if isinstance(written, dict):
-        _check_reference(settings, key, written)
+        reference(settings, key)
         return
     text = settings.text(key)
     if not text:
@@ -147,18 +151,6 @@ def _in_clear(settings: Reader, key: str) -> None:
     )
 
 
-def _check_reference(settings: Reader, key: str, written: dict[str, Any]) -> None:
-    named = [k for k in ("env", "file") if isinstance(written.get(k), str) and written[k].strip()]
-    if len(named) != 1 or len(written) != 1:
-        settings.fault(
-            "bad-reference",
-            f"'{key}' does not say where it is",
-            "{env: NAME} or {file: PATH}",
-            "name one variable or one file",
-            key,
-        )
-
-
 def _check_url(settings: Reader, text: str) -> None:
     try:
         parts = urlsplit(text)
@@ -177,7 +169,11 @@ def _check_url(settings: Reader, text: str) -> None:
 
 
 def check_address(reader: Reader, kind: ChannelType, address: str) -> None:
-    """Point out an address that a channel of this type cannot have."""
+    """Point out an address that a channel of this type cannot have, or that is a secret."""
+    if is_reference(address):
+        return
+    if kind in KEYS:
+        _in_clear(reader, "address")
     if kind not in _ADDRESSES:
         return
     pattern, expected = _ADDRESSES[kind]

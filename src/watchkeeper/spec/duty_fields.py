@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from watchkeeper.kernel.duration import Duration
+from watchkeeper.kernel.secrets import as_text, is_reference
 from watchkeeper.spec.duty import (
     ChannelDefinition,
     EscalationPolicyDefinition,
@@ -93,6 +94,36 @@ def items(reader: Reader, key: str) -> Iterator[tuple[Reader, str]]:
     for i, text in enumerate(reader.texts(key)):
         path = (*reader.path, key, i) if isinstance(written, list) else (*reader.path, key)
         yield Reader(reader.document, path, {}, reader.findings), text
+
+
+def reference(item: Reader, key: str) -> str:
+    """``{env: NAME}`` or ``{file: PATH}`` in the form in which it is kept; '' when it is wrong."""
+    written = item.data.get(key)
+    where = next(iter(written.values()), None) if isinstance(written, dict) else None
+    if (
+        isinstance(written, dict)
+        and len(written) == 1
+        and next(iter(written)) in ("env", "file")
+        and isinstance(where, str)
+        and is_reference(as_text(written))
+        and where.strip()
+    ):
+        return as_text(written)
+    item.fault(
+        "bad-reference",
+        f"'{key}' does not say where it is",
+        "{env: NAME} or {file: PATH}",
+        "name one variable or one file",
+        key,
+    )
+    return ""
+
+
+def address(item: Reader, required: bool = False) -> str:
+    """Where a message goes, in the channel's terms, or a reference to it."""
+    if isinstance(item.data.get("address"), dict):
+        return reference(item, "address")
+    return item.text("address", required=required)
 
 
 # ---------------------------------------------------------------- numbers and lengths

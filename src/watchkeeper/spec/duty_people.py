@@ -11,7 +11,16 @@ from watchkeeper.spec.duty import (
     TargetKind,
     UserDefinition,
 )
-from watchkeeper.spec.duty_fields import DutyRead, begin, check_cron, delay, length, whole, zone_of
+from watchkeeper.spec.duty_fields import (
+    DutyRead,
+    address,
+    begin,
+    check_cron,
+    delay,
+    length,
+    whole,
+    zone_of,
+)
 from watchkeeper.spec.reader import Reader
 
 USER_KEYS = ("timeZone", "team", "contacts", "page", "ticket", "displayName")
@@ -62,14 +71,14 @@ def _contacts(spec: Reader, duty: DutyRead) -> tuple[ContactDefinition, ...]:
         item.only("channel", "address")
         item.text("channel", required=True)
         channel = duty.refer(item, "channel", "Channel")
-        address = item.text("address", required=True)
-        if not channel or not address:
+        where = address(item, required=True)
+        if not channel or not where:
             continue
-        contact = ContactDefinition(channel, address)
+        contact = ContactDefinition(channel, where)
         if contact in found:
             item.warn("duplicate", "this contact is written twice", "each once", "remove it")
         found.append(contact)
-        duty.addresses.append((item, channel, address))
+        duty.addresses.append((item, channel, where))
     return tuple(found)
 
 
@@ -169,11 +178,11 @@ def _target(item: Reader, duty: DutyRead) -> EscalationTarget | None:
         return None
     kind = named[0]
     name = duty.refer(item, kind, TARGET_KINDS[kind])
-    address = item.text("address")
-    if kind == "channel" and not address:
+    where = address(item)
+    if kind == "channel" and not where and not item.has("address"):
         item.lacks("address", "where in the channel, e.g. '#ops'")
     elif kind == "channel":
-        duty.addresses.append((item, name, address))
-    elif address:
+        duty.addresses.append((item, name, where))
+    elif where:
         item.fault("bad-target", "only channels have an address", "no 'address'", key="address")
-    return EscalationTarget(TargetKind(kind), name, address) if name else None
+    return EscalationTarget(TargetKind(kind), name, where) if name else None

@@ -26,6 +26,8 @@ _SECRET = {
     ]
 }
 
+_ADDRESS = {"oneOf": [{"type": ["string", "number"]}, *_SECRET["oneOf"][1:]]}
+
 
 def _list(of: dict[str, Any], least: int = 0) -> dict[str, Any]:
     return {"type": "array", "items": of, **({"minItems": least} if least else {})}
@@ -42,7 +44,7 @@ _TARGETS = _list(
     {
         "oneOf": [
             *(an_object((k,), **{k: TEXT}) for k in TARGET_KINDS if k != "channel"),
-            an_object(("channel", "address"), channel=TEXT, address={"type": ["string", "number"]}),
+            an_object(("channel", "address"), channel=TEXT, address=_ADDRESS),
         ]
     }
 )
@@ -100,9 +102,7 @@ DUTY: dict[str, dict[str, Any]] = {
         displayName=TEXT,
         timeZone=TEXT,
         team=TEXT,
-        contacts=_list(
-            an_object(("channel", "address"), channel=TEXT, address={"type": ["string", "number"]})
-        ),
+        contacts=_list(an_object(("channel", "address"), channel=TEXT, address=_ADDRESS)),
         page=_RULES,
         ticket=_RULES,
     ),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from watchkeeper.access.model import Principal
-from watchkeeper.faces.api.duty_json import delivery_json, page_json, when
+from watchkeeper.faces.api.duty_json import Shown, delivery_json, page_json, when
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.reaching import (
     ChannelView,
@@ -74,9 +74,9 @@ def _drills(router: APIRouter, duty: Duty) -> None:
         found = proofs_of(duty)
         return {
             "policies": [_policy_proof(p) for p in found.policies],
-            "channels": [channel_json(c) for c in found.channels],
+            "channels": [channel_json(c, duty.shown) for c in found.channels],
             "people": [person_json(p) for p in found.people],
-            "contacts": [contact_json(c) for c in found.contacts],
+            "contacts": [contact_json(c, duty.shown) for c in found.contacts],
         }
 
 
@@ -84,14 +84,14 @@ def _policies(router: APIRouter, duty: Duty) -> None:
     @router.get("/escalation-policies", tags=["oncall"])
     def list_policies() -> list[dict[str, Any]]:
         """Escalation policies: whom they call, after which waits, with their last drill."""
-        return [policy_json(p) for p in proofs_of(duty).policies]
+        return [policy_json(p, duty.shown) for p in proofs_of(duty).policies]
 
 
 def _channels(router: APIRouter, duty: Duty) -> None:
     @router.get("/channels", tags=["channels"])
     def list_channels() -> list[dict[str, Any]]:
         """Channels with what came of their last message; never their settings."""
-        return [channel_json(c) for c in proofs_of(duty).channels]
+        return [channel_json(c, duty.shown) for c in proofs_of(duty).channels]
 
     @router.post("/channels/{name}/test", status_code=202, tags=["channels"])
     def test_channel(name: str, body: TestIn, request: Request) -> dict[str, Any]:
@@ -104,14 +104,14 @@ def _channels(router: APIRouter, duty: Duty) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> list[dict[str, Any]]:
         """The newest messages and what came of them."""
-        return [delivery_json(d) for d in duty.deliveries(channel, limit)]
+        return [delivery_json(d, duty.shown) for d in duty.deliveries(channel, limit)]
 
 
 def _contacts(router: APIRouter, duty: Duty) -> None:
     @router.get("/contacts", tags=["channels"])
     def list_contacts() -> list[dict[str, Any]]:
         """How every person is reached, with the last proof that it works."""
-        return [contact_json(c) for c in proofs_of(duty).contacts]
+        return [contact_json(c, duty.shown) for c in proofs_of(duty).contacts]
 
     @router.post("/contacts/code", status_code=202, tags=["channels"])
     def send_code(body: ContactIn) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _policy_proof(view: PolicyView) -> dict[str, Any]:
     }
 
 
-def policy_json(view: PolicyView) -> dict[str, Any]:
+def policy_json(view: PolicyView, shown: Shown) -> dict[str, Any]:
     """An escalation policy; waits in seconds."""
     its = view.definition
     return {
@@ -148,27 +148,28 @@ def policy_json(view: PolicyView) -> dict[str, Any]:
         "display_name": its.display_name,
         "team": its.team,
         "steps": [
-            {"notify": [_target(t) for t in s.targets], "wait_seconds": s.wait} for s in its.steps
+            {"notify": [_target(t, shown) for t in s.targets], "wait_seconds": s.wait}
+            for s in its.steps
         ],
         "repeat": its.repeat,
-        "fallback": [_target(t) for t in its.fallback],
+        "fallback": [_target(t, shown) for t in its.fallback],
         "ack_expires_seconds": its.ack_expires,
     }
 
 
-def _target(target: EscalationTarget) -> dict[str, str]:
-    where = {"address": target.address} if target.address else {}
+def _target(target: EscalationTarget, shown: Shown) -> dict[str, str]:
+    where = {"address": shown(target.name, target.address)} if target.address else {}
     return {"kind": str(target.kind), "name": target.name, **where}
 
 
-def channel_json(view: ChannelView) -> dict[str, Any]:
+def channel_json(view: ChannelView, shown: Shown) -> dict[str, Any]:
     """A channel; what its settings hold stays with us."""
     return {
         "name": view.definition.name,
         "type": str(view.definition.type),
         "contacts": view.contacts,
         "proved_at": when(view.proved_at),
-        "last": delivery_json(view.last) if view.last else None,
+        "last": delivery_json(view.last, shown) if view.last else None,
     }
 
 
@@ -183,15 +184,15 @@ def person_json(view: PersonView) -> dict[str, Any]:
     }
 
 
-def contact_json(view: ContactView) -> dict[str, Any]:
+def contact_json(view: ContactView, shown: Shown) -> dict[str, Any]:
     """A contact with its proofs."""
     return {
         "user": view.user,
         "channel": view.channel,
-        "address": view.address,
+        "address": shown(view.channel, view.address),
         "verified_at": when(view.verified_at),
         "drilled_at": when(view.drilled_at),
-        "last": delivery_json(view.last) if view.last else None,
+        "last": delivery_json(view.last, shown) if view.last else None,
     }
 
 

@@ -5,12 +5,17 @@ Imports are late: a process loads what its definitions use.
 
 from __future__ import annotations
 
+from watchkeeper.notify.addresses import Resolving
 from watchkeeper.notify.model import Transport, TransportError
 from watchkeeper.spec.duty import ChannelDefinition, ChannelType
 
 
 def open_channel(definition: ChannelDefinition) -> Transport:
     """The transport of a channel. Raises TransportError when its settings cannot be used."""
+    return Resolving(_open(definition))
+
+
+def _open(definition: ChannelDefinition) -> Transport:
     match definition.type:
         case ChannelType.INBOX:
             from watchkeeper.notify.channels.inbox import InboxTransport

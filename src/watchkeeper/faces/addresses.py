@@ -1,0 +1,64 @@
+"""Addresses as faces show and take them: what is secret is named, never shown or resolved here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from watchkeeper.kernel.errors import NotFound, UserError
+from watchkeeper.kernel.secrets import is_reference, resolve
+from watchkeeper.notify.addresses import shown
+from watchkeeper.spec.duty import TargetKind
+from watchkeeper.spec.model import Specs
+
+
+def shown_in(specs: Specs, channel: str, address: str) -> str:
+    """An address of a channel as people may read it."""
+    known = specs.duty.channels.get(channel)
+    return shown(known.type if known else None, address)
+
+
+def meant(specs: Specs, channel: str, given: str) -> str:
+    """The address that was given as it is defined, or as it was shown; else the given one.
+
+    A reference that is written nowhere is refused: whoever may send a test must not be able to
+    send any variable or file of the server. Raises NotFound, UserError.
+    """
+    defined = sorted({a for c, a in _defined(specs) if c == channel})
+    if given in defined:
+        return given
+    found = [a for a in defined if shown_in(specs, channel, a) == given]
+    if len(found) > 1:
+        raise UserError(f"{given} is more than one address.", "Give the whole address.")
+    if not found and is_reference(given):
+        raise NotFound(
+            f"No definition has the address {given} at {channel!r}.",
+            "References are written in the definitions, not given with a request.",
+        )
+    return found[0] if found else given
+
+
+def at(specs: Specs, address: str) -> Sequence[tuple[str, str]]:
+    """(user, address as kept) of every contact that is this phone, mailbox, …"""
+    return [
+        (user.name, contact.address)
+        for user in specs.duty.users.values()
+        for contact in user.contacts
+        if _resolved(contact.address) == address
+    ]
+
+
+def _resolved(address: str) -> str | None:
+    try:
+        return resolve(address, "the address")
+    except UserError:
+        return None
+
+
+def _defined(specs: Specs) -> Iterator[tuple[str, str]]:
+    duty = specs.duty
+    for user in duty.users.values():
+        yield from ((c.channel, c.address) for c in user.contacts)
+    for policy in duty.escalation_policies.values():
+        for target in (*(t for s in policy.steps for t in s.targets), *policy.fallback):
+            if target.kind is TargetKind.CHANNEL:
+                yield target.name, target.address
