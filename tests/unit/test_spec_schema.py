@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from tests.support.documents import ROOT, all_blocks
 from watchkeeper.faces.cli.main import cli
 from watchkeeper.spec import load_text, native, openslo, schema
+from watchkeeper.spec.convert import import_file
 from watchkeeper.spec.document import read_documents
 from watchkeeper.spec.foreign import foreign_kind
 from watchkeeper.spec.queries import FIELDS, SETTINGS
@@ -183,3 +184,36 @@ def test_each_source_has_a_row_with_its_settings_and_its_fields(kind: str) -> No
 def test_the_page_as_a_whole_is_a_set_of_specs_that_lint_finds_nothing_wrong_with() -> None:
     text = "---\n".join(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
     assert [str(f) for f in load_text(text, "specs.md").findings] == []
+
+
+def how_to(name: str) -> list[str]:
+    text = (ROOT / "docs" / "how-to" / f"{name}.md").read_text(encoding="utf-8")
+    return re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_journey_of_the_how_to_is_without_findings_and_makes_the_three_that_it_names() -> None:
+    loaded = load_text("---\n".join(how_to("define-a-journey")))
+    assert [str(f) for f in loaded.findings] == []
+    assert loaded.specs is not None
+    assert set(loaded.specs.slos) == {
+        "checkout-availability", "checkout-latency", "checkout-correctness",
+    }  # fmt: skip
+
+
+def test_the_foreign_files_of_the_how_to_become_what_it_says() -> None:
+    source, sloth, pyrra = how_to("import-from-sloth-and-pyrra")
+    loaded = load_text("---\n".join((source, sloth, pyrra)))
+    assert [str(f) for f in loaded.findings] == []
+    assert loaded.specs is not None
+    slos = loaded.specs.slos
+    assert {n: (s.service, str(s.target), str(s.window.duration)) for n, s in slos.items()} == {
+        "myservice-requests-availability": ("myservice", "0.999", "30d"),
+        "nginx-api-errors": ("web", "0.999", "4w"),
+    }
+    grouped = slos["nginx-api-errors"].sli
+    assert grouped is not None
+    assert (grouped.source, grouped.group_by) == ("prometheus", ("handler",))
+    for kind, text in (("sloth", sloth), ("pyrra", pyrra)):
+        imported = import_file(kind, text, f"{kind}.yaml")
+        assert imported.text is not None
+        assert refused(imported.text) == []
