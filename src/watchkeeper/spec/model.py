@@ -17,6 +17,7 @@ from watchkeeper.spec.duty import NO_DUTY, NO_GUARDS, AlertRule, Duty, Guards
 from watchkeeper.spec.findings import Finding as Finding
 from watchkeeper.spec.findings import Place as Place
 from watchkeeper.spec.findings import Severity as Severity
+from watchkeeper.spec.response import NO_RESPONSE, Response
 
 
 class Aspect(StrEnum):
@@ -376,6 +377,7 @@ class Specs:
     journeys: Mapping[str, JourneyDefinition]
     alert_policies: Mapping[str, AlertPolicyDefinition]
     duty: Duty = NO_DUTY
+    response: Response = NO_RESPONSE
 
 
 @dataclass(frozen=True, slots=True)
