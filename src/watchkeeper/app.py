@@ -18,6 +18,8 @@ from watchkeeper.engine.tick import Engine
 from watchkeeper.kernel.clock import Clock, SystemClock
 from watchkeeper.measure.model import Batch, Source
 from watchkeeper.notify.channels import open_channel
+from watchkeeper.notify.deadman import DeadMan, address_of
+from watchkeeper.notify.guarded import Web
 from watchkeeper.notify.model import Transport, TransportError
 from watchkeeper.notify.sending import Outcome, Sender
 from watchkeeper.oncall import store as duty_store
@@ -25,6 +27,12 @@ from watchkeeper.oncall.model import Site
 from watchkeeper.spec.duty import ChannelDefinition
 from watchkeeper.spec.model import SourceDefinition, SourceType
 from watchkeeper.store import Database
+
+
+def build_deadman(given: str, allow_private: bool) -> DeadMan:
+    """The outgoing heartbeat to ``env:NAME``, ``file:PATH`` or a URL. Raises UserError."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="heartbeat")
+    return DeadMan(address_of(given), Web(allow_private), pool.submit)
 
 
 class SilentSource:

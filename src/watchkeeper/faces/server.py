@@ -79,8 +79,8 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         return PlainTextResponse("ok\n")
 
     def readyz(_: Request) -> Response:
-        ready = services.ready()
-        return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)
+        why = services.unready()
+        return PlainTextResponse(f"not ready: {why}\n" if why else "ready\n", 503 if why else 200)
 
     def metrics(_: Request) -> Response:
         return Response(exposition(services), media_type=CONTENT_TYPE)

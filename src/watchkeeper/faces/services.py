@@ -5,7 +5,10 @@ The API and the pages are handed the same `Services`, so that they cannot say di
 
 from __future__ import annotations
 
+import logging
+import math
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +17,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.engine.board import Board, Posting
 from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
-from watchkeeper.kernel.errors import NotFound, UserError
+from watchkeeper.kernel.errors import NotFound, StoreError, UserError
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import SourceHealth
 from watchkeeper.oncall import store as duty_store
@@ -23,6 +26,11 @@ from watchkeeper.slo.model import Correction, Fleet, SloDetail
 from watchkeeper.spec.model import Finding, Specs
 from watchkeeper.store import Database, timeline
 
+log = logging.getLogger("watchkeeper.faces")
+
+PROBE_EVERY = 5.0
+"""Seconds for which the answer to "can the database be written?" holds: whoever asks often must
+not make us write often."""
 STALE_AFTER = 120.0
 """Seconds without a tick after which `/readyz` says no."""
 
@@ -38,6 +46,9 @@ class Services:
     _sparks: dict[str, list[float | None]] = field(default_factory=dict)
     _sparks_hour: int = -1
     _sparks_specs: int = -1
+    _probing: threading.Lock = field(default_factory=threading.Lock)
+    _probed_at: Seconds = -math.inf
+    _can_write: bool = False
 
     # -- reading the board
     def posting(self) -> Posting:
@@ -73,14 +84,33 @@ class Services:
         """Block until the board's number differs from ``seen``; the number then."""
         return self.board.wait(seen, timeout).number
 
-    def ready(self) -> bool:
-        """True when the engine has ticked of late and has no trouble."""
+    def unready(self) -> str:
+        """Why we are not ready, in words that anybody may read; '' when we are."""
         posting = self.board.posting
-        return (
-            not posting.trouble
-            and not posting.broken
-            and self.clock.now() - posting.ticked_at < STALE_AFTER
-        )
+        if self.clock.now() - posting.ticked_at >= STALE_AFTER:
+            return "the engine has not evaluated of late"
+        if posting.trouble:
+            return "the engine is in trouble"
+        if posting.broken:
+            return "the engine's audit found broken promises"
+        return "" if self._writable() else "the database cannot be written"
+
+    def _writable(self) -> bool:
+        """True when a write succeeded within the last seconds: reading alone proves too little."""
+        now = self.clock.now()
+        with self._probing:
+            if not 0 <= now - self._probed_at < PROBE_EVERY:
+                self._probed_at, self._can_write = now, self._write(now)
+            return self._can_write
+
+    def _write(self, now: Seconds) -> bool:
+        try:
+            with self.db.write() as conn:
+                duty_store.put_setting(conn, "written_at", repr(now))
+        except StoreError as error:
+            log.error("not ready: %s", error)
+            return False
+        return True
 
     # -- reading the ledger
     def detail(self, name: str) -> SloDetail:

@@ -15,6 +15,7 @@ from watchkeeper.faces.cli import common
 from watchkeeper.kernel.errors import UserError
 
 if TYPE_CHECKING:
+    from watchkeeper.notify.deadman import DeadMan
     from watchkeeper.store import Database
 
 
@@ -48,6 +49,18 @@ if TYPE_CHECKING:
     help="Where people reach this server, for links in messages. Default: http://HOST:PORT.",
 )
 @click.option(
+    "--heartbeat-url",
+    envvar="WATCHKEEPER_HEARTBEAT_URL",
+    metavar="env:NAME|file:PATH|URL",
+    help="Pinged each minute while the engine's audit finds nothing broken; else its /fail is.",
+)
+@click.option(
+    "--heartbeat-private",
+    is_flag=True,
+    envvar="WATCHKEEPER_HEARTBEAT_PRIVATE",
+    help="The heartbeat's address may be in a private network.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -62,6 +75,8 @@ def serve(
     anonymous_read: bool,
     anonymous_write: bool,
     url: str | None,
+    heartbeat_url: str | None,
+    heartbeat_private: bool,
     log_level: str,
 ) -> None:
     """Watch the specs' SLOs and serve pages and API until stopped.
@@ -84,7 +99,14 @@ def serve(
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     where = url or f"http://{host}:{port}"
-    _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where)
+    deadman = _deadman(heartbeat_url, heartbeat_private)
+    _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where, deadman)
+
+
+def _deadman(url: str | None, private: bool) -> DeadMan | None:
+    from watchkeeper.app import build_deadman
+
+    return build_deadman(url, private) if url else None
 
 
 def _run(
@@ -96,6 +118,7 @@ def _run(
     read: bool,
     write: bool,
     url: str,
+    deadman: DeadMan | None,
 ) -> None:
     from watchkeeper.access.model import Scope
     from watchkeeper.app import build_engine, build_loop, build_pager, site_of
@@ -110,7 +133,9 @@ def _run(
         engine.start(clock.now())
         site = site_of(database, url)
         pager = build_pager(database, engine.board, site, clock)
-        engine.wake = pager.wake
+        engine.wake, engine.site = pager.wake, site
+        if deadman is not None:
+            engine.proof_of_life = lambda broken: deadman.report([f.text for f in broken])
         duty = Duty(database, engine.board, clock, site, pager.wake)
         services = Services(
             database, engine.board, clock, os.environ.get("WATCHKEEPER_DEMO_NOTE", "")
