@@ -55,3 +55,19 @@ def in_force(planned: MaintenanceDefinition, now: Seconds) -> bool:
     found = [latest, rrulestr(planned.rrule, dtstart=first).before(latest)] if latest else []
     starts = [d.replace(tzinfo=zone).timestamp() for d in found if d is not None]
     return any(s <= now < s + planned.duration for s in starts)
+
+
+def occurrences(planned: MaintenanceDefinition, now: Seconds, most: int) -> list[Seconds]:
+    """When its next occurrences start, the one that lasts now first; at most ``most``."""
+    zone = ZoneInfo(planned.time_zone)
+    first = datetime.fromisoformat(planned.start)
+    if not planned.rrule:
+        start = first.replace(tzinfo=zone).timestamp()
+        return [start] if now < start + planned.duration else []
+    from dateutil.rrule import rrulestr
+
+    local = datetime.fromtimestamp(now - planned.duration, UTC).astimezone(zone)
+    since = local.replace(tzinfo=None) - timedelta(hours=2)
+    coming = rrulestr(planned.rrule, dtstart=first).xafter(since, count=most + 8, inc=True)
+    starts = (d.replace(tzinfo=zone).timestamp() for d in coming)
+    return [s for s in starts if now < s + planned.duration][:most]

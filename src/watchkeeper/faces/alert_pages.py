@@ -128,10 +128,14 @@ def doors(alerts: Alerts) -> Doors:
     return Doors({n: [k for k in found if k.integration == n] for n in names}, tallies)
 
 
-def matched(alerts: Alerts, matchers: Sequence[Matcher]) -> Matched:
-    """Which open alerts a silence with these matchers would hold for."""
+def everything_open(alerts: Alerts) -> Sequence[Alert]:
+    """Alerts that are not closed."""
     with alerts.db.read() as conn:
-        everyone = store_lists.open_alerts(conn, 0, MOST_MATCHED)
+        return store_lists.open_alerts(conn, 0, MOST_MATCHED)
+
+
+def matched(everyone: Sequence[Alert], matchers: Sequence[Matcher]) -> Matched:
+    """Which of these a silence with these matchers would hold for."""
     held = [a for a in everyone if triage.matches(matchers, a.labels)]
     ids = {a.id for a in held}
     others = {a.page_id for a in everyone if a.id not in ids}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting import beating, heartbeats, keys, silencing, store_doors, work
 from watchkeeper.alerting.accepting import Accepted
 from watchkeeper.alerting.heartbeats import Beat
-from watchkeeper.alerting.model import Alert, Signal
+from watchkeeper.alerting.model import Alert, Signal, SignalAction, Urgency
 from watchkeeper.alerting.quiet import Silence
 from watchkeeper.alerting.store_doors import Key
 from watchkeeper.engine.board import Board
@@ -86,6 +86,24 @@ class Alerts:
         """Open, change or close an alert of the integration ``api``."""
         specs = self.board.posting.specs
         return self._do(lambda conn, now: work.accept(conn, API, [signal], now, specs)[0])
+
+    def test(self, integration: str, actor: str, calls: bool) -> Accepted:
+        """An alert through an integration's door, as if it had come in by it: ``calls`` whoever it
+        would call, or, as information, nobody. Raises NotFound."""
+        specs = self.board.posting.specs
+        if integration not in specs.duty.integrations:
+            there = ", ".join(specs.duty.integrations) or "none"
+            raise NotFound(f"There is no integration {integration!r}.", f"There are: {there}.")
+        signal = Signal(
+            key=f"test/{fresh_key()}",
+            action=SignalAction.TRIGGER,
+            summary=f"Test alert through {integration}, sent by {actor}",
+            severity="critical" if calls else "info",
+            source="watchkeeper",
+            labels={"test": "true"},
+            urgency=None if calls else Urgency.INFO,
+        )
+        return self._do(lambda conn, now: work.accept(conn, integration, [signal], now, specs)[0])
 
     def close(self, alert_id: int, actor: str, reason: str) -> Alert:
         """It is over. Raises NotFound."""

@@ -31,7 +31,10 @@ from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
+from watchkeeper.faces.web.heartbeats import heartbeat_routes
+from watchkeeper.faces.web.integrations import integration_routes
 from watchkeeper.faces.web.serving import run
+from watchkeeper.faces.web.silences import silence_routes
 from watchkeeper.kernel.errors import WatchkeeperError
 
 __all__ = ["build_server", "run"]
@@ -95,6 +98,9 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *hook_routes(duty),
         *ical_routes(duty),
         *alert_routes(duty, services),
+        *integration_routes(duty, services),
+        *silence_routes(duty, services),
+        *heartbeat_routes(duty, services),
         *duty_routes(duty, services),
         Mount("/api", build_api(services, duty)),
         *build_web(services),

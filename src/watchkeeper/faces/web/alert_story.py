@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from watchkeeper.alerting.folding import INFORMATION
 from watchkeeper.alerting.model import Alert, AlertState
 from watchkeeper.faces.alert_pages import AlertStory, callees, callers
 from watchkeeper.faces.web import duty_views, words
@@ -97,10 +98,10 @@ def slo_of(alert: Alert, slos: Iterable[str]) -> str:
 
 
 def _state(alert: Alert, now: Seconds) -> str:
-    if alert.quiet:
-        return f"Nobody is called: {alert.quiet}"
     if alert.closed_at is not None:
         return f"It was open for {text.duration(alert.closed_at - alert.opened_at)}"
+    if alert.quiet:
+        return f"Nobody is called: {alert.quiet}"
     return f"Open for {text.duration(max(0.0, now - alert.opened_at))}"
 
 
@@ -165,12 +166,26 @@ def _facts(alert: Alert, specs: Specs) -> list[tuple[str, str]]:
 
 
 _SHOWN = {"explanation", "evidence", "burn_rate"}
+_OURS: Mapping[str, tuple[str, Callable[[float], str]]] = {
+    "target": ("Target", text.percent),
+    "attainment": ("Measured", text.percent),
+    "budget_remaining_ratio": ("Budget left", text.left),
+    "time_to_exhaustion_seconds": ("Gone in", text.duration),
+    "time_to_exhaustion_plain_seconds": ("Gone in, if nothing left the window", text.duration),
+}
+"""How the numbers that our own policies decide with are said."""
 
 
 def _details(details: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        (str(k), _value(v)) for k, v in details.items() if k not in _SHOWN and v not in ({}, [])
-    ]
+    ours = "evidence" in details and "burn_rate" in details
+    found: list[tuple[str, str]] = []
+    for name, value in details.items():
+        measured = _number(value)
+        if ours and name in _OURS and measured is not None:
+            found.append((_OURS[name][0], _OURS[name][1](measured)))
+        elif name not in _SHOWN and value not in ({}, []):
+            found.append((name.replace("_", " ") if ours else str(name), _value(value)))
+    return found
 
 
 def _value(value: object) -> str:
@@ -238,16 +253,22 @@ def timeline(
     return [line for _, _, line in told]
 
 
+_OPENED = {"page": ("burn", "as a page"), "ticket": ("watch", "as a ticket"),
+           "info": ("none", "as information")}  # fmt: skip
+
+
 def _line(event: Event) -> Line:
     what, key = _WHAT.get(event.kind, (event.kind, "none"))
     data = event.data
     said = str(data.get("reason") or data.get("quiet") or data.get("was") or "")
     if event.kind == "alert.opened":
-        said = f"as a {data.get('urgency', 'page')}" + (f"; {said}" if said else "")
-        who = f"through {source_words(event.actor)}, "
-    else:
-        who = "" if event.actor == "engine" else f"by {event.actor}" + (": " if said else "")
-    return Line(_clock(event.at), what, who + said, key)
+        key, how = _OPENED.get(str(data.get("urgency")), _OPENED["page"])
+        quiet = f"; nobody is called: {said}" if said and said != INFORMATION else ""
+        return Line(
+            _clock(event.at), what, f"through {source_words(event.actor)}, {how}{quiet}", key
+        )
+    who = "" if event.actor == "engine" else f"by {source_words(event.actor)}"
+    return Line(_clock(event.at), what, ": ".join(x for x in (who, said) if x), key)
 
 
 def _when(row: Delivery) -> Seconds:
