@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from watchkeeper import __version__
+from watchkeeper.faces import metrics_duty
+from watchkeeper.faces.metrics_duty import escaped
 from watchkeeper.faces.services import Services
 from watchkeeper.slo import metric_names as names
 from watchkeeper.slo.model import SloStatus
@@ -40,6 +42,7 @@ def _lines(services: Services) -> Iterator[str]:
     yield from _own(
         "watchkeeper_ledger_revision", "The ledger's revision then.", f" {posting.fleet.revision}"
     )
+    yield from metrics_duty.lines(*services.pager_figures(), posting)
     statuses = posting.fleet.statuses
     labels = [_labels(names.labels(s)) for s in statuses]
     yield from _counters(services.counters(), statuses, labels)
@@ -87,8 +90,4 @@ def _sample(name: str, labels: str, value: float | None) -> Iterator[str]:
 
 
 def _labels(pairs: Mapping[str, str]) -> str:
-    return ",".join(f'{key}="{_escape(value)}"' for key, value in pairs.items())
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return ",".join(f'{key}="{escaped(value)}"' for key, value in pairs.items())

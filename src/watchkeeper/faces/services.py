@@ -20,6 +20,8 @@ from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
 from watchkeeper.kernel.errors import NotFound, StoreError, UserError
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import SourceHealth
+from watchkeeper.notify import figures as delivery_figures
+from watchkeeper.oncall import figures as page_figures
 from watchkeeper.oncall import store as duty_store
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import Correction, Fleet, SloDetail
@@ -146,6 +148,12 @@ class Services:
         """(good, total) ever counted of each SLO's SLI, by SLO name; for `/metrics`."""
         with self.db.read() as conn:
             return slo_work.counters(conn, self.board.posting.specs, self.clock.now())
+
+    def pager_figures(self) -> tuple[page_figures.Figures, delivery_figures.Figures]:
+        """How paging and delivery are doing; for `/metrics`."""
+        now = self.clock.now()
+        with self.db.read() as conn:
+            return page_figures.figures(conn, now), delivery_figures.figures(conn, now)
 
     # -- corrections
     def corrections(self, name: str) -> Sequence[Correction]:

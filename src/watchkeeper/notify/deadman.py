@@ -47,8 +47,8 @@ class DeadMan:
                 self.web.call("GET", self.url)
         except TransportError as error:
             # The path is the secret of such addresses, and an answer may repeat it.
-            said = error.message.replace(urlsplit(self.url).path, "/…")
-            log.warning("the heartbeat at %s: %s", shown(self.url), said)
+            why = error.message.replace(urlsplit(self.url).path, "/…")
+            log.warning("the heartbeat at %s: %s", shown(self.url), why)
         finally:
             self._busy.release()
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
-from watchkeeper.notify import beats, outbox, rules
+from watchkeeper.notify import beats, figures, outbox, rules
 from watchkeeper.notify.model import Receipt, Transport, TransportError
 from watchkeeper.notify.outbox import Claim, Delivery, NewDelivery
 from watchkeeper.notify.replicas import Watch
@@ -83,6 +83,7 @@ class Sender:
             beats.forget_replicas(conn, gone)
             if freed:
                 log.warning("took over %d deliveries of replicas that are gone", freed)
+                figures.note_taken_over(conn, freed, self.name, now)
             return gone
 
         with self.db.write() as conn:

@@ -24,6 +24,14 @@ LATE = 30.0
 """Seconds after which something due that nobody took is a fault."""
 LOOK_AHEAD = 7 * 86400.0
 """How far ahead gaps in schedules are looked for."""
+CODES = (
+    "alert-without-step",
+    "page-without-step",
+    "page-overdue",
+    "delivery-overdue",
+    "lease-without-owner",
+)
+"""The codes of `invariants`, for whoever watches them from outside."""
 
 
 @dataclass(frozen=True, slots=True)
