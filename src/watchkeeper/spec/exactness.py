@@ -23,9 +23,10 @@ from promql_parser import (
     VectorSelector,
 )
 
-_WINDOW = re.compile(
+WINDOW = re.compile(
     r"\{\{-?\s*\.?window\s*-?\}\}|\$\{?__?(?:rate_interval|interval|range)\}?|\$\{?window\}?"
 )
+"""What stands for a window in a query: Sloth's template, and the variables of dashboards."""
 _COUNTERS = ("rate", "irate", "increase")
 
 
@@ -44,7 +45,7 @@ class _Shape:
 
 def parse(promql: str) -> Expr:
     """The parsed query, with 5m for ``{{.window}}`` and its like. Raises ValueError."""
-    return promql_parser.parse(_WINDOW.sub("5m", promql))
+    return promql_parser.parse(WINDOW.sub("5m", promql))
 
 
 def estimated(promql: str) -> str:

@@ -7,7 +7,6 @@ and count the events ourselves. What cannot be reduced is evaluated by Prometheu
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 import promql_parser
@@ -25,10 +24,8 @@ from promql_parser import (
 )
 
 from watchkeeper.measure.selectors import Selector, from_tree
+from watchkeeper.spec.exactness import WINDOW
 
-_WINDOW = re.compile(
-    r"\{\{-?\s*\.?window\s*-?\}\}|\$\{?__?(?:rate_interval|interval|range)\}?|\$\{?window\}?"
-)
 _PER_SECOND = ("rate", "irate")
 _COUNTERS = (*_PER_SECOND, "increase")
 
@@ -71,7 +68,7 @@ class _Part:
 
 def with_window(promql: str, window: str) -> str:
     """The query with ``{{.window}}`` replaced by ``window``."""
-    return _WINDOW.sub(window, promql)
+    return WINDOW.sub(window, promql)
 
 
 def reduce(promql: str) -> Linear | AsIs:
