@@ -15,10 +15,11 @@ tests=(
     chromium=chromium
     nginx=nginx
     gawk=gawk
+    "/usr/lib/*/faketime/libfaketime.so.1=libfaketime"
 )
 case "${1:-test}" in
     test) wanted=("${tests[@]}") ;;
-    bench) wanted=("${tests[@]}" goaccess=goaccess) ;;
+    bench) wanted=("${tests[@]}" goaccess=goaccess prometheus-alertmanager=prometheus-alertmanager) ;;
     *) fail "unknown set of parts: $1" "usage: scripts/parts.sh test|bench" ;;
 esac
 

@@ -15,8 +15,9 @@ from watchkeeper.engine.collect import Collector
 from watchkeeper.engine.loop import Loop
 from watchkeeper.engine.pager import Pager, PagerLoop
 from watchkeeper.engine.tick import Engine
-from watchkeeper.kernel.clock import Clock, SystemClock
+from watchkeeper.kernel.clock import Clock, SteadyClock, SystemClock
 from watchkeeper.measure.model import Batch, Source
+from watchkeeper.notify import beats
 from watchkeeper.notify.channels import open_channel
 from watchkeeper.notify.deadman import DeadMan, address_of
 from watchkeeper.notify.guarded import Web
@@ -116,6 +117,12 @@ class Channels:
         return made
 
 
+def steady_clock(db: Database) -> SteadyClock:
+    """The clock of a server on this database: it never jumps, and restarts do not make it."""
+    with db.read() as conn:
+        return beats.steady_clock(conn)
+
+
 def site_of(db: Database, base_url: str) -> Site:
     """Where our pages are, and what signs the links to them."""
     with db.write() as conn:
@@ -146,4 +153,6 @@ def build_pager(
         workers,
         told,
     )
+    if isinstance(clock, SteadyClock):
+        sender.keep_time = lambda conn: clock.observe(beats.wall(conn))
     return PagerLoop(Pager(db, lambda: board.posting.specs, site, sender), clock)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 
 from sqlalchemy import Column, Connection, Double, Integer, String, Table, func, select, update
 
-from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.clock import Seconds, SteadyClock, resumed
 from watchkeeper.store import metadata
 from watchkeeper.store.writing import insert_new
 
@@ -17,12 +18,21 @@ replica = Table(
     Column("beat", Integer, nullable=False),
     Column("seen_at", Double, nullable=False),
     Column("version", Integer, nullable=False),
+    # How far the replica's clock was ahead of the wall clock. None: it does not say.
+    Column("ahead", Double),
 )
 
 
-def beat(conn: Connection, replica_id: str, number: int, version: int, now: Seconds) -> None:
+def beat(
+    conn: Connection,
+    replica_id: str,
+    number: int,
+    version: int,
+    now: Seconds,
+    ahead: Seconds | None = None,
+) -> None:
     """Say that this replica lives."""
-    values = {"beat": number, "seen_at": now, "version": version}
+    values = {"beat": number, "seen_at": now, "version": version, "ahead": ahead}
     query = update(replica).where(replica.c.id == replica_id).values(**values)
     if not conn.execute(query).rowcount:
         insert_new(conn, replica, {"id": replica_id, **values})
@@ -43,3 +53,19 @@ def forget_replicas(conn: Connection, gone: Collection[str]) -> None:
     """These replicas have ended."""
     if gone:
         conn.execute(replica.delete().where(replica.c.id.in_(gone)))
+
+
+def wall(conn: Connection) -> Seconds:
+    """The wall clock that all replicas of this database share: PostgreSQL's, or the machine's."""
+    if conn.dialect.name != "postgresql":
+        return time.time()
+    return float(conn.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+
+
+def steady_clock(conn: Connection) -> SteadyClock:
+    """A clock that goes on from where the replica stood that was seen last."""
+    at = wall(conn)
+    newest = select(replica.c.seen_at, replica.c.ahead).where(replica.c.ahead.is_not(None))
+    last = conn.execute(newest.order_by(replica.c.seen_at.desc()).limit(1)).first()
+    start = None if last is None else resumed(at, last.seen_at, last.seen_at - last.ahead)
+    return SteadyClock(at, time.monotonic, start)

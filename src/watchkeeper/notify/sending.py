@@ -52,7 +52,10 @@ class Outcome:
 
 @dataclass
 class Sender:
-    """One replica's part in the delivery. ``room`` is how many sends may go on at once."""
+    """One replica's part in the delivery. ``room`` is how many sends may go on at once.
+
+    ``keep_time`` shows the clock the shared wall clock and answers how far it is ahead of that.
+    """
 
     db: Database
     open_channel: Open
@@ -63,6 +66,7 @@ class Sender:
     name: str
     room: int = 32
     on_result: Callable[[Outcome], None] | None = None
+    keep_time: Callable[[Connection], Seconds] | None = None
     _beat: int = 0
     _going: int = 0
     _watch: Watch = field(default_factory=Watch)
@@ -71,10 +75,11 @@ class Sender:
     def beat(self) -> list[str]:
         """Say that we live; free what those had claimed who do not. Returns who is gone."""
         self._beat += 1
-        now = self.clock.now()
 
         def work(conn: Connection) -> list[str]:
-            beats.beat(conn, self.name, self._beat, VERSION, now)
+            ahead = self.keep_time(conn) if self.keep_time is not None else None
+            now = self.clock.now()
+            beats.beat(conn, self.name, self._beat, VERSION, now, ahead)
             seen = beats.beats(conn)
             gone = [n for n in self._watch.look(seen, self.monotonic()) if n != self.name]
             freed = outbox.free(conn, gone, now)

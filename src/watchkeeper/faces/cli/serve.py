@@ -121,14 +121,13 @@ def _run(
     deadman: DeadMan | None,
 ) -> None:
     from watchkeeper.access.model import Scope
-    from watchkeeper.app import build_engine, build_loop, build_pager, site_of
+    from watchkeeper.app import build_engine, build_loop, build_pager, site_of, steady_clock
     from watchkeeper.faces.duty import Duty
     from watchkeeper.faces.server import build_server, run
     from watchkeeper.faces.services import Services
-    from watchkeeper.kernel.clock import SystemClock
 
-    clock = SystemClock()
     with common.open_db(db) as database:
+        clock = steady_clock(database)
         engine = build_engine(database, [specs_dir], patience=interval / 2)
         engine.start(clock.now())
         site = site_of(database, url)
