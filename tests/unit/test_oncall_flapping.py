@@ -88,6 +88,18 @@ def test_who_acknowledged_a_page_has_it_when_it_comes_back_and_is_told(db: Datab
     assert sum(k[1] == "page" for k in kinds(world)) == 1
 
 
+def test_the_ticket_that_is_left_of_an_outage_does_not_bring_its_page_back(db: Database) -> None:
+    world = World(db)
+    flap(world, 1)
+    world.signal(key="slow burn", severity="warning")
+    world.run(600)
+
+    assert [(p.urgency, p.state) for p in pages(world)] == [
+        ("ticket", PageState.OPEN),
+        ("page", PageState.RESOLVED),
+    ]
+
+
 def test_a_page_that_a_person_resolved_does_not_come_back(db: Database) -> None:
     world = World(db)
     world.signal()

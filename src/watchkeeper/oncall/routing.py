@@ -57,7 +57,7 @@ def place(
         group = _group_for(alert, by_group, placed, graph)
         if group not in placed:
             page = by_group.get(group)
-            fits = page is not None and RANK[Urgency(page.urgency)] >= RANK[alert.urgency]
+            fits = page is not None and _fits(page, alert)
             placed[group] = Placement(group, page.id if page and fits else None)
         placed[group].alerts.append(alert)
     return list(placed.values())
@@ -82,13 +82,20 @@ def _group_for(
     own = group_of(alert)
     for group in (own, *sorted(dependencies(alert.service, graph))):
         page, there = pages.get(group), placed.get(group)
-        if page is not None and page.ended and group != own:
-            continue  # a cause that is over explains nothing new
-        if page is not None and RANK[Urgency(page.urgency)] >= RANK[alert.urgency]:
+        # A cause that is over explains nothing new of what depends on it.
+        if page is not None and _fits(page, alert) and (group == own or not page.ended):
             return group
         if there and max(RANK[a.urgency] for a in there.alerts) >= RANK[alert.urgency]:
             return group
     return own
+
+
+def _fits(page: OpenPage, alert: Alert) -> bool:
+    """A page takes what is no more urgent. One that is over comes back only for its like: the
+    ticket that is left of an outage is no reason to go on calling for the outage."""
+    if page.ended:
+        return page.urgency == str(alert.urgency)
+    return RANK[Urgency(page.urgency)] >= RANK[alert.urgency]
 
 
 def dependencies(service: str, graph: Mapping[str, Sequence[str]]) -> set[str]:

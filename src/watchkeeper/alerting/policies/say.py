@@ -46,7 +46,8 @@ def _fate(status: SloStatus, now: Seconds) -> str:
     remains = status.budget.remaining_ratio
     if burn is not None and burn < 1.0 and remains is not None:
         # What the last hour would cost if it went on frightens nobody rightly: it does not go on.
-        return f"the last {text.duration(300)} were fine; {text.percent(remains, 1)} of the budget is left"
+        left_now = text.percent(remains, 1)
+        return f"the last {text.duration(300)} were fine; {left_now} of the budget is left"
     at = text.clock_time(now + left, now)
     return f"the budget of {status.window} is gone in {text.duration(left)}, at {at} UTC"
 
