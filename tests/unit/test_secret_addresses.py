@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.support import providers
-from tests.support.duty import HERE, SITE, START, World, specs, user
+from tests.support.duty import HERE, SITE, START, World, policy, specs, to, user
 from tests.support.duty_specs import codes, doc, specs_of
 from watchkeeper.access.model import Scope
 from watchkeeper.access.work import create_token
@@ -28,7 +28,7 @@ from watchkeeper.kernel.secrets import as_text, is_reference, resolve
 from watchkeeper.notify.addresses import shown
 from watchkeeper.notify.channels import open_channel
 from watchkeeper.notify.model import Transport
-from watchkeeper.spec.duty import ChannelDefinition, ChannelType, ContactDefinition
+from watchkeeper.spec.duty import ChannelDefinition, ChannelType, ContactDefinition, TargetKind
 from watchkeeper.store import Database
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -81,6 +81,33 @@ def test_the_provider_gets_the_key_and_nothing_of_ours_keeps_it(
     assert KEY not in caplog.text
     assert NAMED in json.loads(said[1])[-1]["address"]
     assert all(KEY not in text for text in said)
+
+
+def test_a_key_that_was_written_in_the_clear_is_shown_nowhere(tmp_path: Path) -> None:
+    base = specs()
+    way = ChannelDefinition("push", ChannelType.PAGERDUTY, {}, HERE)
+    ann = user("ann", contacts=(ContactDefinition("push", KEY),), page=())
+    first = (to(TargetKind.CHANNEL, "push", KEY), 300.0)
+    people = {**base.duty.users, "ann": ann}
+    duty = replace(
+        base.duty,
+        users=people,
+        channels={**base.duty.channels, "push": way},
+        escalation_policies={"default": policy(first, (to(TargetKind.USER, "ann"), 300.0))},
+    )
+    db = Database.open(str(tmp_path / "wk.db"))
+    its = World(db, replace(base, duty=duty))
+    its.signal()
+    its.run(400)
+    assert KEY in {s.address for s in its.sent}
+
+    said = asked(its, "/api/v1/pages/1", "/api/v1/deliveries", "/api/v1/contacts",
+                 "/api/v1/channels", "/api/v1/drills/proofs", "/api/v1/escalation-policies",
+                 "/pages/1", "/alerts/1", "/alerts", "/oncall", "/reach")  # fmt: skip
+    db.close()
+
+    assert "…cdef" in said[1]
+    assert [text for text in said if KEY in text] == []
 
 
 def asked(its: World, *paths: str) -> list[str]:

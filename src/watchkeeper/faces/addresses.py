@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.kernel.secrets import is_reference, resolve
 from watchkeeper.notify.addresses import shown
+from watchkeeper.notify.outbox import Delivery
 from watchkeeper.spec.duty import TargetKind
 from watchkeeper.spec.model import Specs
 
@@ -15,6 +17,11 @@ def shown_in(specs: Specs, channel: str, address: str) -> str:
     """An address of a channel as people may read it."""
     known = specs.duty.channels.get(channel)
     return shown(known.type if known else None, address)
+
+
+def shown_rows(specs: Specs, rows: Sequence[Delivery]) -> list[Delivery]:
+    """Deliveries as people may read them."""
+    return [replace(row, address=shown_in(specs, row.channel, row.address)) for row in rows]
 
 
 def meant(specs: Specs, channel: str, given: str) -> str:

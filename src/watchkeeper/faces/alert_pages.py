@@ -10,6 +10,7 @@ from watchkeeper.alerting.model import Alert
 from watchkeeper.alerting.store_doors import Key
 from watchkeeper.alerting.store_intake import Received, Tally
 from watchkeeper.alerting.store_lists import Wanted
+from watchkeeper.faces.addresses import shown_rows
 from watchkeeper.faces.alerts import Alerts
 from watchkeeper.kernel.errors import NotFound
 from watchkeeper.notify import outbox
@@ -98,7 +99,7 @@ def story(alerts: Alerts, alert_id: int) -> AlertStory:
             pages_store.get(conn, on) if on is not None else None,
             timeline.read(conn, subject=f"alert/{alert_id}", limit=500),
             timeline.read(conn, subject=f"page/{on}", limit=1000) if on is not None else (),
-            outbox.of_page(conn, on) if on is not None else (),
+            shown_rows(specs, outbox.of_page(conn, on)) if on is not None else (),
             store_lists.beside(conn, one, [s for s in family if s], now, MOST_BESIDE),
             store_lists.earlier(conn, one, MOST_EARLIER),
             store_intake.message_of(conn, alert_id),

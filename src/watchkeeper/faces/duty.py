@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.alerting.model import Alert
 from watchkeeper.engine.board import Board
-from watchkeeper.faces.addresses import at, meant, shown_in
+from watchkeeper.faces.addresses import at, meant, shown_in, shown_rows
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
@@ -98,7 +98,7 @@ class Duty:
                 alerts_work.of_page(conn, page_id, 200),
                 timeline.read(conn, subject=f"page/{page_id}", limit=2000),
                 store.calls_of(conn, page_id),
-                outbox.of_page(conn, page_id),
+                self._shown(outbox.of_page(conn, page_id)),
             )
 
     def acknowledge(self, page_id: int, actor: str) -> Page:
@@ -238,14 +238,15 @@ class Duty:
             return store.proofs(conn)
 
     def outcomes(self) -> Mapping[tuple[str, str], Delivery]:
-        """The last delivery to each address."""
+        """The last delivery to each (channel, address as it is defined)."""
         with self.db.read() as conn:
-            return outbox.last_outcomes(conn)
+            found = outbox.last_outcomes(conn)
+        return dict(zip(found, self._shown([*found.values()]), strict=True))
 
     def deliveries(self, channel: str = "", limit: int = 50) -> Sequence[Delivery]:
         """The newest deliveries."""
         with self.db.read() as conn:
-            return outbox.latest(conn, channel=channel, limit=limit)
+            return self._shown(outbox.latest(conn, channel=channel, limit=limit))
 
     def _send(
         self, kind: MessageKind, channel: str, address: str, said: Mapping[str, Any], user: str = ""
@@ -284,6 +285,9 @@ class Duty:
     def shown(self, channel: str, address: str) -> str:
         """An address as people may read it: what is secret is left out."""
         return shown_in(self.specs(), channel, address)
+
+    def _shown(self, rows: Sequence[Delivery]) -> list[Delivery]:
+        return shown_rows(self.specs(), rows)
 
     # -- schedules
     def on_duty(self) -> Sequence[OnDuty]:

@@ -7,6 +7,7 @@ cleaned of what it stands for.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from watchkeeper.kernel.errors import UserError
@@ -16,6 +17,8 @@ from watchkeeper.notify.model import Message, Receipt, Transport, TransportError
 from watchkeeper.spec.duty import ChannelType
 
 HIDDEN = "…"
+_KEY = re.compile(r"[\w-]{20,}")
+"""What a key looks like, where the type of the channel is not known."""
 SHOWN_END = 4
 """How much of a key is shown, so that people can tell two apart."""
 
@@ -72,6 +75,7 @@ def shown(kind: ChannelType | None, address: str) -> str:
         case ChannelType.WEBHOOK:
             return shown_url(address)
         case None:
-            return shown_url(address) if "://" in address else address
+            hidden = HIDDEN if _KEY.fullmatch(address) else address
+            return shown_url(address) if "://" in address else hidden
         case _:
             return address

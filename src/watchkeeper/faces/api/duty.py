@@ -73,7 +73,7 @@ def _pages(router: APIRouter, duty: Duty) -> None:
     @router.get("/pages/{page_id}", tags=["pages"])
     def get_page(page_id: PageId) -> dict[str, Any]:
         """One page with its alerts, its messages and all that happened."""
-        return story_json(duty.story(page_id), duty.shown)
+        return story_json(duty.story(page_id))
 
     @router.get("/load", tags=["oncall"])
     def get_load(days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 30) -> list[dict[str, Any]]:

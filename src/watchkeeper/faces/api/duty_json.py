@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,9 +11,6 @@ from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.notify.outbox import Delivery
 from watchkeeper.oncall.model import Page
 from watchkeeper.oncall.schedule.model import Change, Shift
-
-Shown = Callable[[str, str], str]
-"""(channel, address) as people may read it: `Duty.shown`."""
 
 
 def page_json(page: Page) -> dict[str, Any]:
@@ -42,7 +38,7 @@ def page_json(page: Page) -> dict[str, Any]:
     }
 
 
-def story_json(story: Story, shown: Shown) -> dict[str, Any]:
+def story_json(story: Story) -> dict[str, Any]:
     """A page with everything about it."""
     return {
         **page_json(story.page),
@@ -51,7 +47,7 @@ def story_json(story: Story, shown: Shown) -> dict[str, Any]:
             {"at": iso(c.at), "user": c.user or None, "via": c.via, "number": c.number}
             for c in story.calls
         ],
-        "deliveries": [delivery_json(d, shown) for d in story.deliveries],
+        "deliveries": [delivery_json(d) for d in story.deliveries],
         "events": [
             {"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)}
             for e in story.events
@@ -99,7 +95,7 @@ def change_json(change: Change) -> dict[str, Any]:
     return {**asdict(change), "start": iso(change.start), "end": iso(change.end)}
 
 
-def delivery_json(row: Delivery, shown: Shown) -> dict[str, Any]:
+def delivery_json(row: Delivery) -> dict[str, Any]:
     """A message and what came of it. Its links are left out: they act for the receiver."""
     return {
         "id": row.id,
@@ -108,7 +104,7 @@ def delivery_json(row: Delivery, shown: Shown) -> dict[str, Any]:
         "kind": str(row.kind),
         "user": row.user or None,
         "channel": row.channel,
-        "address": shown(row.channel, row.address),
+        "address": row.address,
         "state": row.state,
         "due_at": iso(row.due_at),
         "sent_at": when(row.sent_at),

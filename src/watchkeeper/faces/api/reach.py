@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from watchkeeper.access.model import Principal
-from watchkeeper.faces.api.duty_json import Shown, delivery_json, page_json, when
+from watchkeeper.faces.api.duty_json import delivery_json, page_json, when
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.reaching import (
     ChannelView,
@@ -20,6 +21,8 @@ from watchkeeper.faces.reaching import (
 from watchkeeper.spec.duty import EscalationTarget
 
 Name = Annotated[str, Field(max_length=200)]
+Shown = Callable[[str, str], str]
+"""(channel, address) as people may read it: `Duty.shown`."""
 Address = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -74,7 +77,7 @@ def _drills(router: APIRouter, duty: Duty) -> None:
         found = proofs_of(duty)
         return {
             "policies": [_policy_proof(p) for p in found.policies],
-            "channels": [channel_json(c, duty.shown) for c in found.channels],
+            "channels": [channel_json(c) for c in found.channels],
             "people": [person_json(p) for p in found.people],
             "contacts": [contact_json(c, duty.shown) for c in found.contacts],
         }
@@ -91,7 +94,7 @@ def _channels(router: APIRouter, duty: Duty) -> None:
     @router.get("/channels", tags=["channels"])
     def list_channels() -> list[dict[str, Any]]:
         """Channels with what came of their last message; never their settings."""
-        return [channel_json(c, duty.shown) for c in proofs_of(duty).channels]
+        return [channel_json(c) for c in proofs_of(duty).channels]
 
     @router.post("/channels/{name}/test", status_code=202, tags=["channels"])
     def test_channel(name: str, body: TestIn, request: Request) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def _channels(router: APIRouter, duty: Duty) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> list[dict[str, Any]]:
         """The newest messages and what came of them."""
-        return [delivery_json(d, duty.shown) for d in duty.deliveries(channel, limit)]
+        return [delivery_json(d) for d in duty.deliveries(channel, limit)]
 
 
 def _contacts(router: APIRouter, duty: Duty) -> None:
@@ -162,14 +165,14 @@ def _target(target: EscalationTarget, shown: Shown) -> dict[str, str]:
     return {"kind": str(target.kind), "name": target.name, **where}
 
 
-def channel_json(view: ChannelView, shown: Shown) -> dict[str, Any]:
+def channel_json(view: ChannelView) -> dict[str, Any]:
     """A channel; what its settings hold stays with us."""
     return {
         "name": view.definition.name,
         "type": str(view.definition.type),
         "contacts": view.contacts,
         "proved_at": when(view.proved_at),
-        "last": delivery_json(view.last, shown) if view.last else None,
+        "last": delivery_json(view.last) if view.last else None,
     }
 
 
@@ -192,7 +195,7 @@ def contact_json(view: ContactView, shown: Shown) -> dict[str, Any]:
         "address": shown(view.channel, view.address),
         "verified_at": when(view.verified_at),
         "drilled_at": when(view.drilled_at),
-        "last": delivery_json(view.last, shown) if view.last else None,
+        "last": delivery_json(view.last) if view.last else None,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from watchkeeper.faces.addresses import shown_in
 from watchkeeper.faces.web import words
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
@@ -165,7 +166,7 @@ def contacts(
                     user.name,
                     user.display_name,
                     contact.channel,
-                    contact.address,
+                    shown_in(specs, contact.channel, contact.address),
                     _when(proof.verified_at if proof else None),
                     _when(proof.drilled_at if proof else None),
                     outcome(last),

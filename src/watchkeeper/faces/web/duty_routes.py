@@ -179,10 +179,7 @@ class DutyHandlers:
         blocks = []
         for channel in specs.duty.channels.values():
             last = self.duty.deliveries(channel.name, 5)
-            example = next(
-                (c.address for u in specs.duty.users.values() for c in u.contacts
-                 if c.channel == channel.name), ""
-            )  # fmt: skip
+            example = next((c.address for c in found if c.channel == channel.name), "")
             sends = [views.send_line(d, now) for d in last]
             blocks.append(ChannelBlock(channel.name, str(channel.type), example, sends))
         return self.pages.page(

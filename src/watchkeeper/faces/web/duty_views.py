@@ -10,6 +10,7 @@ from watchkeeper.faces.web import words
 from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
+from watchkeeper.notify.addresses import shown
 from watchkeeper.notify.outbox import Delivery
 from watchkeeper.oncall.model import Page, PageState
 from watchkeeper.spec.duty import EscalationPolicyDefinition, EscalationTarget
@@ -155,7 +156,7 @@ def _next_step(page: Page) -> str:
 
 def targets(given: Sequence[EscalationTarget]) -> str:
     """``schedule shop, user ann``."""
-    return ", ".join(f"{t.kind} {t.name}" + (f" {t.address}" if t.address else "") for t in given)
+    return ", ".join(f"{t.kind} {t.name} {shown(None, t.address)}".rstrip() for t in given)
 
 
 # ---------------------------------------------------------------- one page
