@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from watchkeeper.kernel.clock import Seconds
-from watchkeeper.oncall.model import PageKind, PageState
+from watchkeeper.oncall.model import PageKind
 from watchkeeper.oncall.store import page
+from watchkeeper.oncall.store_drills import UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class Figures:
 def figures(conn: Connection, now: Seconds) -> Figures:
     """All of it."""
     c = page.c
-    unresolved = c.state != str(PageState.RESOLVED)
+    unresolved = c.state.in_(UNRESOLVED)
     by_state = select(c.kind, c.state, c.urgency, func.count()).where(unresolved)
     rows = conn.execute(by_state.group_by(c.kind, c.state, c.urgency))
     every = conn.execute(select(c.kind, func.count()).group_by(c.kind))
     opened = {str(kind): 0 for kind in PageKind} | {kind: int(n) for kind, n in every}
-    oldest = conn.execute(select(func.min(c.due_at)).where(unresolved)).scalar()
+    oldest = conn.execute(select(func.min(c.due_at))).scalar()
     return Figures(
         {(kind, state, urgency): int(n) for kind, state, urgency, n in rows},
         opened,
