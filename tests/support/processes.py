@@ -40,6 +40,27 @@ def answers(url: str) -> bool:
         return False
 
 
+def owner_of(port: int, candidates: Sequence[int]) -> int | None:
+    """Which of these processes has the other end of a loopback connection: that local port."""
+    inodes = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if int(fields[1].rpartition(":")[2], 16) == port:
+            inodes.add(f"socket:[{fields[9]}]")
+    for pid in candidates:
+        with contextlib.suppress(OSError):
+            if any(_target(entry) in inodes for entry in Path(f"/proc/{pid}/fd").iterdir()):
+                return pid
+    return None
+
+
+def _target(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:  # closed since it was listed
+        return ""
+
+
 @contextlib.contextmanager
 def running(
     command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None

@@ -30,11 +30,12 @@ class Serve:
         self.command += ["--specs", str(specs), "--db", db, "--port", str(self.port)]
         self.command += ["--interval", str(interval)]
         self.options: list[str] = ["--anonymous-write"]
+        self.environment: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, wait: bool = True) -> None:
         """Start; with ``wait``, return once it is ready."""
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **self.environment}
         self._process = subprocess.Popen(
             [*self.command, *self.options],
             stdout=self.log.open("ab"),
@@ -43,12 +44,22 @@ class Serve:
             env=environment,
         )
         if wait:
-            wait_until(self._up, 60, f"serve is ready; its log: {self.tail()}")
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Return once it is ready."""
+        wait_until(self._up, 60, f"serve is ready; its log: {self.tail()}")
 
     def _up(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"serve ended: {self.tail()}"
         return answers(self.url + "/readyz")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """kill -9."""

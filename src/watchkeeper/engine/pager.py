@@ -119,7 +119,8 @@ class PagerLoop:
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_EVERY):
-            self._guarded(lambda: len(self.pager.sender.beat()))
+            if self._guarded(lambda: len(self.pager.sender.beat())):
+                self.wake()  # what the dead had claimed is due now
 
     def _guarded(self, work: Callable[[], int]) -> int:
         try:

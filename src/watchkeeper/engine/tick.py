@@ -33,6 +33,9 @@ CATCH_UP_SECONDS = 5.0
 """How long one tick may go on asking sources that have more to give."""
 AUDIT_EVERY = 60.0
 """Seconds between two audits."""
+AUDIT_AGAIN = 4.0
+"""Seconds after an audit that found something: a server that starts after an outage finds all that
+was due meanwhile, and is held to be unready until it has been seen to be done."""
 PACK_EVERY = 300.0
 """Seconds between two packings of closed hours."""
 NOWHERE = Site("", b"")
@@ -163,7 +166,8 @@ class Engine:
 
     def audit(self, now: Seconds) -> None:
         """Ask once a minute what must never be true, and tell the board."""
-        if now - self._audited_at < AUDIT_EVERY:
+        wait = AUDIT_AGAIN if self.board.posting.broken else AUDIT_EVERY
+        if now - self._audited_at < wait:
             return
         self._audited_at = now
         specs = self.board.posting.specs

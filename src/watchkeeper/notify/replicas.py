@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-BEAT_EVERY = 0.5
+BEAT_EVERY = 0.4
 """Seconds between two beats."""
-GONE_AFTER = 2.0
-"""Seconds without a beat after which a replica's claims are free. Take-over is below 3 s."""
+GONE_AFTER = 1.8
+"""Seconds without a beat after which a replica's claims are free. A beat may have been seen one
+BEAT_EVERY late, and its absence another one: take-over is at 2.6 s, below 3 s."""
 BLIND_AFTER = 1.25
 """An observer that did not look for so long knows nothing: it begins to watch anew."""
 

@@ -68,6 +68,7 @@ class Sender:
     on_result: Callable[[Outcome], None] | None = None
     keep_time: Callable[[Connection], Seconds] | None = None
     _beat: int = 0
+    _ahead: Seconds | None = None
     _going: int = 0
     _watch: Watch = field(default_factory=Watch)
     _unrecorded: list[Outcome] = field(default_factory=list)
@@ -77,9 +78,10 @@ class Sender:
         self._beat += 1
 
         def work(conn: Connection) -> list[str]:
-            ahead = self.keep_time(conn) if self.keep_time is not None else None
+            if self.keep_time is not None:
+                self._ahead = self.keep_time(conn)
             now = self.clock.now()
-            beats.beat(conn, self.name, self._beat, VERSION, now, ahead)
+            beats.beat(conn, self.name, self._beat, VERSION, now, self._ahead)
             seen = beats.beats(conn)
             gone = [n for n in self._watch.look(seen, self.monotonic()) if n != self.name]
             freed = outbox.free(conn, gone, now)
@@ -105,6 +107,9 @@ class Sender:
             if not outbox.overdue(conn, now) or beats.newest_version(conn) > VERSION:
                 return 0
         with self.db.write() as conn:
+            # Whoever claims is known to live: a claim of nobody's would be freed at once. This also
+            # holds off others who have just found us gone, after a pause.
+            beats.beat(conn, self.name, self._beat, VERSION, now, self._ahead)
             claims = claim(conn, self.name, now, free)
         for each in claims:
             self._going += 1
