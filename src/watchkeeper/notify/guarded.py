@@ -134,13 +134,16 @@ def failure(host: str, status: int, text: str, headers: Mapping[str, str]) -> Tr
     """The error of a status that is no success."""
     said = " ".join(text.split())[:200]
     message = f"{host} answered {status}" + (f": {said}" if said else "")
-    if status in AGAIN:
-        return TransportError(message, retry_after=_seconds(headers.get("retry-after", "")))
+    wait = _seconds(headers.get("retry-after", ""))
+    # GitHub says 403, not 429, when too much was asked.
+    spent = status == 403 and (wait is not None or headers.get("x-ratelimit-remaining") == "0")
+    if status in AGAIN or spent:
+        return TransportError(message, retry_after=wait, status=status)
     if status >= 500:
-        wait = _seconds(headers.get("retry-after", ""))
-        return TransportError(message, unknown=status in GATEWAY, retry_after=wait)
+        unknown = status in GATEWAY
+        return TransportError(message, unknown=unknown, retry_after=wait, status=status)
     hint = "Check the token in the channel's settings." if status in (401, 403) else ""
-    return TransportError(message, hint, permanent=True)
+    return TransportError(message, hint, permanent=True, status=status)
 
 
 def _seconds(text: str) -> float | None:

@@ -76,6 +76,7 @@ class TransportError(WatchkeeperError):
     ``permanent``: the same message to the same address will never succeed (wrong address, revoked
     token): go to the next channel. ``unknown``: it may have arrived (time-out or broken connection
     after the request was written). ``retry_after``: seconds that the provider asks to wait.
+    ``status``: the HTTP status of a refusal.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class TransportError(WatchkeeperError):
         permanent: bool = False,
         unknown: bool = False,
         retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message, hint)
+        self.status = status
         self.permanent = permanent
         self.unknown = unknown
         self.retry_after = retry_after
