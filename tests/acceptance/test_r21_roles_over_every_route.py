@@ -56,6 +56,9 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /export.csv": VIEWERS,
     "GET /export.json": VIEWERS,
     "GET /slo/{name:path}": VIEWERS,
+    "GET /whatif/{name:path}": VIEWERS,
+    "GET /parts/whatif/{name:path}": VIEWERS,
+    "GET /parts/whatif-result/{name:path}": VIEWERS,
     "GET /parts/alerts": VIEWERS,
     "GET /parts/alerts/{id}": VIEWERS,
     "GET /parts/alert-list": VIEWERS,
@@ -183,6 +186,8 @@ OPEN_TO: Mapping[str, set[str]] = {
 NAMES = {
     "integrations": "none",
     "heartbeats": "none",
+    "whatif": "api",
+    "whatif-result": "api",
     "slo": "api",
     "slos": "api",
     "schedules": "first",

@@ -148,6 +148,7 @@ TABLE: Sequence[Row] = (
     ("POST", "/slo/{name:path}/corrections/{id}/remove", EDIT, "slo:name"),
     ("POST", "/slo/{name:path}/corrections", EDIT, "slo:name"),
     ("GET", "/slo/{name:path}", READ),
+    ("GET", "/whatif/{name:path}", READ),
     ("GET", "/api/v1/openapi.json", READ),
     ("GET", "/api/v1/slos", READ),
     ("POST", "/api/v1/slos/{name:path}/corrections", EDIT, "slo:name"),

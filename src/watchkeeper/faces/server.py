@@ -35,6 +35,7 @@ from watchkeeper.faces.web.heartbeats import heartbeat_routes
 from watchkeeper.faces.web.integrations import integration_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.faces.web.silences import silence_routes
+from watchkeeper.faces.web.whatif import whatif_routes
 from watchkeeper.kernel.errors import WatchkeeperError
 
 __all__ = ["build_server", "run"]
@@ -101,6 +102,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *integration_routes(duty, services),
         *silence_routes(duty, services),
         *heartbeat_routes(duty, services),
+        *whatif_routes(services),
         *duty_routes(duty, services),
         Mount("/api", build_api(services, duty)),
         *build_web(services),
