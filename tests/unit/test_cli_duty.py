@@ -142,6 +142,7 @@ def test_a_page_is_handed_over_with_a_note_and_others_are_called_as_well(wk: She
     assert "calls cho as well" in wk("page", "add", number, "cho")
     assert "There is no team" in wk("page", "reassign", number, "team:shop", status=2)
     assert wk("page", "reassign", number, "ben", "--note", "yours").endswith("calls ben now\n")
+    assert wk.json("page", "reassign", number, "ben", "--note", "yours")["state"] == "open"
     assert wk("page", "note", number, "the volume grows") == f"noted at page #{number}\n"
     wk.world.run(1)
     called = {s.address for s in wk.world.sent}
@@ -190,7 +191,9 @@ def test_an_override_a_swap_and_leave_are_made_listed_and_undone(wk: Shell) -> N
 
     wk("oncall", "swap", "first", "ann", "dee", *day)
     assert wk.json("oncall", "now")[0]["now"] == ["dee"]
-    wk("oncall", "leave", "cho", "--from", iso(START), "--for", "8h", "--stand-in", "ben")
+    span = ("--from", iso(START), "--for", "8h")
+    gone = wk.json("oncall", "leave", "cho", *span, "--stand-in", "ben")
+    assert (gone["schedule"], gone["end"]) == ("", iso(START + 8 * HOUR))
     assert wk.json("oncall", "now")[1]["now"] == ["ben"]
     assert [c["kind"] for c in wk.json("oncall", "changes", "second")] == ["leave"]
     wrong = ("--from", iso(START), "--to", iso(START - 1))

@@ -173,12 +173,16 @@ def check(url: str, token: str | None, as_json: bool) -> None:
 # ---------------------------------------------------------------- changing
 
 
-def _change(schedule: str, body: dict[str, str], url: str, token: str | None) -> dict[str, Any]:
+def _change(
+    schedule: str, body: dict[str, str], url: str, token: str | None, as_json: bool
+) -> None:
     path = f"/api/v1/schedules/{quote(schedule, safe='*')}/changes"
     made: dict[str, Any] = common.Api(url, token).call("POST", path, body)
+    if as_json:
+        common.emit_json(made)
+        return
     where = made["schedule"] or "all schedules"
     click.echo(f"{made['kind']} {made['id']} in {where}, {made['start']} to {made['end']}")
-    return made
 
 
 @oncall.command()
@@ -187,6 +191,7 @@ def _change(schedule: str, body: dict[str, str], url: str, token: str | None) ->
 @click.option("--instead-of", default="", metavar="USER", help="Only where this person has it.")
 @span_options
 @common.api_options
+@common.json_option
 def override(
     schedule: str,
     user: str,
@@ -197,10 +202,11 @@ def override(
     reason: str,
     url: str,
     token: str | None,
+    as_json: bool,
 ) -> None:
     """USER takes over in SCHEDULE, from everybody or from one person."""
     body = {"kind": "override", "user": user, "replaces": instead_of, "reason": reason}
-    _change(schedule, {**body, **span(start, end, length)}, url, token)
+    _change(schedule, {**body, **span(start, end, length)}, url, token, as_json)
 
 
 @oncall.command()
@@ -209,6 +215,7 @@ def override(
 @click.argument("user")
 @span_options
 @common.api_options
+@common.json_option
 def swap(
     schedule: str,
     whose: str,
@@ -219,10 +226,11 @@ def swap(
     reason: str,
     url: str,
     token: str | None,
+    as_json: bool,
 ) -> None:
     """The shifts of WHOSE in SCHEDULE go to USER for this time."""
     body = {"kind": "swap", "user": user, "replaces": whose, "reason": reason}
-    _change(schedule, {**body, **span(start, end, length)}, url, token)
+    _change(schedule, {**body, **span(start, end, length)}, url, token, as_json)
 
 
 @oncall.command()
@@ -231,6 +239,7 @@ def swap(
 @click.option("--schedule", default="*", show_default=True, help="'*' is all schedules.")
 @span_options
 @common.api_options
+@common.json_option
 def leave(
     user: str,
     stand_in: str,
@@ -241,10 +250,11 @@ def leave(
     reason: str,
     url: str,
     token: str | None,
+    as_json: bool,
 ) -> None:
     """USER is away: nothing calls them by a schedule in this time."""
     body = {"kind": "leave", "user": stand_in, "replaces": user, "reason": reason}
-    _change(schedule, {**body, **span(start, end, length)}, url, token)
+    _change(schedule, {**body, **span(start, end, length)}, url, token, as_json)
 
 
 @oncall.command()

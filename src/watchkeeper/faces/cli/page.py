@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +14,9 @@ from watchkeeper.kernel.clock import iso
 from watchkeeper.kernel.errors import UserError
 
 page_id = click.argument("page_id", metavar="PAGE", type=click.IntRange(1))
+page_ids = click.argument(
+    "page_ids", metavar="PAGE...", nargs=-1, required=True, type=click.IntRange(1)
+)
 whom = click.argument("whom", nargs=-1, required=True)
 MOST_SNOOZE = 30 * 86_400.0
 A_TIME = 1e9
@@ -117,38 +121,66 @@ def _answer(page_id: int, act: str, body: object, url: str, token: str | None) -
     return common.Api(url, token).call("POST", f"/api/v1/pages/{page_id}/{act}", body)
 
 
+def _say(done: object, as_json: bool, line: str) -> None:
+    common.emit_json(done) if as_json else click.echo(line)
+
+
+def _each(
+    numbers: Sequence[int],
+    act: str,
+    said: Callable[[dict[str, Any]], str],
+    api: common.Api,
+    as_json: bool,
+) -> None:
+    """Answer page by page, and say of each what was done: a later one may fail."""
+    done = []
+    for number in numbers:
+        done.append(api.call("POST", f"/api/v1/pages/{number}/{act}"))
+        if not as_json:
+            click.echo(said(done[-1]))
+    if as_json:
+        common.emit_json(done)
+
+
 @page.command()
-@click.argument("page_ids", metavar="PAGE...", nargs=-1, required=True, type=click.IntRange(1))
+@page_ids
 @common.api_options
-def ack(page_ids: tuple[int, ...], url: str, token: str | None) -> None:
+@common.json_option
+def ack(page_ids: tuple[int, ...], url: str, token: str | None, as_json: bool) -> None:
     """I have it: nobody is called any more."""
-    for number in page_ids:
-        done = _answer(number, "ack", None, url, token)
-        again = f"; calls again at {done['next_step_at']}" if done["next_step_at"] else ""
-        click.echo(f"page #{number} acknowledged by {done['acked_by']}{again}")
+    _each(page_ids, "ack", _acknowledged, common.Api(url, token), as_json)
+
+
+def _acknowledged(p: dict[str, Any]) -> str:
+    again = f"; calls again at {p['next_step_at']}" if p["next_step_at"] else ""
+    return f"page #{p['id']} acknowledged by {p['acked_by']}{again}"
 
 
 @page.command()
-@click.argument("page_ids", metavar="PAGE...", nargs=-1, required=True, type=click.IntRange(1))
+@page_ids
 @common.api_options
-def resolve(page_ids: tuple[int, ...], url: str, token: str | None) -> None:
+@common.json_option
+def resolve(page_ids: tuple[int, ...], url: str, token: str | None, as_json: bool) -> None:
     """It is over: its alerts close, those who were called are told."""
-    for number in page_ids:
-        done = _answer(number, "resolve", None, url, token)
-        click.echo(f"page #{number} resolved by {done['resolved_by']}")
+    _each(page_ids, "resolve", _resolved, common.Api(url, token), as_json)
+
+
+def _resolved(p: dict[str, Any]) -> str:
+    return f"page #{p['id']} resolved by {p['resolved_by']}"
 
 
 @page.command()
 @page_id
 @click.option("--for", "length", required=True, metavar="DURATION", help="E.g. 30m, 4h, 1d.")
 @common.api_options
-def snooze(page_id: int, length: str, url: str, token: str | None) -> None:
+@common.json_option
+def snooze(page_id: int, length: str, url: str, token: str | None, as_json: bool) -> None:
     """I have it; call again after this time."""
     seconds = common.parse_length(length)
     if not 60 <= seconds <= MOST_SNOOZE:
         raise UserError(f"A page cannot be snoozed for {length}.", "Give from 1m to 30d.")
     done = _answer(page_id, "snooze", {"seconds": seconds}, url, token)
-    click.echo(f"page #{page_id} snoozed until {done['snoozed_until']}")
+    _say(done, as_json, f"page #{page_id} snoozed until {done['snoozed_until']}")
 
 
 @page.command()
@@ -156,20 +188,26 @@ def snooze(page_id: int, length: str, url: str, token: str | None) -> None:
 @whom
 @click.option("--note", default="", help="What they should know.")
 @common.api_options
-def reassign(page_id: int, whom: tuple[str, ...], note: str, url: str, token: str | None) -> None:
+@common.json_option
+def reassign(
+    page_id: int, whom: tuple[str, ...], note: str, url: str, token: str | None, as_json: bool
+) -> None:
     """Call WHOM instead: a user, schedule:NAME, team:NAME or channel:NAME@ADDRESS."""
-    _answer(page_id, "reassign", {"to": list(whom), "note": note}, url, token)
-    click.echo(f"page #{page_id} calls {listed(whom)} now")
+    done = _answer(page_id, "reassign", {"to": list(whom), "note": note}, url, token)
+    _say(done, as_json, f"page #{page_id} calls {listed(whom)} now")
 
 
 @page.command("add")
 @page_id
 @whom
 @common.api_options
-def add_responders(page_id: int, whom: tuple[str, ...], url: str, token: str | None) -> None:
+@common.json_option
+def add_responders(
+    page_id: int, whom: tuple[str, ...], url: str, token: str | None, as_json: bool
+) -> None:
     """Call WHOM as well; the escalation goes on as it is."""
-    called = _answer(page_id, "responders", {"to": list(whom)}, url, token)["called"]
-    click.echo(f"page #{page_id} calls {listed(called)} as well")
+    done = _answer(page_id, "responders", {"to": list(whom)}, url, token)
+    _say(done, as_json, f"page #{page_id} calls {listed(done['called'])} as well")
 
 
 @page.command()
