@@ -119,6 +119,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/drills/proofs": VIEWERS,
     "GET /api/v1/escalation-policies": VIEWERS,
     "GET /api/v1/shifts": VIEWERS,
+    "GET /api/v1/feeds": VIEWERS,
     "GET /api/v1/channels": VIEWERS,
     "GET /api/v1/contacts": VIEWERS,
     "POST /api/v1/backtest": VIEWERS,

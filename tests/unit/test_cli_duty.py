@@ -64,16 +64,25 @@ class Shell:
         path: str,
         body: object = None,
     ) -> Any:  # noqa: ANN401
+        answer = self._ask(method, path, body)
+        if answer.status_code >= 300:
+            raise common._http_error(answer.status_code, answer.content)
+        return answer.json() if answer.content else None
+
+    def _ask(self, method: str, path: str, body: object = None) -> httpx2.Response:
         async def go() -> httpx2.Response:
             transport = httpx2.ASGITransport(app=self.app)
             headers = {"Authorization": f"Bearer {self.token}"}
             async with httpx2.AsyncClient(transport=transport, base_url="http://wk") as client:
                 return await client.request(method, path, json=body, headers=headers)
 
-        answer = asyncio.run(go())
-        if answer.status_code >= 300:
-            raise common._http_error(answer.status_code, answer.content)
-        return answer.json() if answer.content else None
+        return asyncio.run(go())
+
+    def text(self, path: str) -> str:
+        """What the server has at a path."""
+        answer = self._ask("GET", path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
 
     def __call__(self, *words: str, status: int = 0) -> str:
         """Type ``wk WORDS``; what it says, with its exit status checked."""
@@ -279,3 +288,15 @@ def test_heartbeats_and_load_are_listed(wk: Shell) -> None:
     assert wk.json("heartbeat", "list") == []
     assert wk.json("oncall", "load")[0]["rotation"] == "schedule:first"
     assert "schedule:first" in wk("oncall", "load")
+
+
+def test_every_schedule_and_person_has_a_calendar_to_subscribe_to(wk: Shell) -> None:
+    found = wk.json("oncall", "feeds")
+    assert {(f["kind"], f["name"]) for f in found} == {
+        *(("schedule", n) for n in ("first", "second")),
+        *(("user", n) for n in ("ann", "ben", "cho", "dee")),
+    }
+    assert "http://127.0.0.1:8080/ical/user/ann.ics?key=" in wk("oncall", "feeds")
+    wk.token = "wk_none"  # the key in the address is enough
+    for feed in found:
+        assert wk.text(feed["path"]).startswith("BEGIN:VCALENDAR")

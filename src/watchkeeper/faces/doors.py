@@ -125,6 +125,7 @@ TABLE: Sequence[Row] = (
     ("GET", "/api/v1/escalation-policies", READ),
     ("GET", "/api/v1/schedules", READ),
     ("GET", "/api/v1/shifts", READ),
+    ("GET", "/api/v1/feeds", READ),
     ("GET", "/api/v1/schedules/{name}/shifts", READ),
     ("GET", "/api/v1/schedules/{name}/changes", READ),
     ("POST", "/api/v1/schedules/{name}/changes", EDIT, "schedule:name"),

@@ -159,6 +159,13 @@ def _schedules(router: APIRouter, duty: Duty) -> None:
         found = duty.shifts_of(user or _self(request), begin, begin + days * DAY)
         return [{"schedule": s.name, **shift_json(shift)} for s, shift in found]
 
+    @router.get("/feeds", tags=["oncall"])
+    def list_feeds() -> list[dict[str, Any]]:
+        """The calendar feed of every schedule and of every user; the key is in the path."""
+        its = duty.specs().duty
+        named = [("schedule", n) for n in its.schedules] + [("user", n) for n in its.users]
+        return [{"kind": k, "name": n, "path": duty.ical(k, n)} for k, n in named]
+
     @router.get("/schedules/{name}/changes", tags=["oncall"])
     def list_changes(name: str) -> list[dict[str, Any]]:
         """Overrides, swaps and leave that are not over."""

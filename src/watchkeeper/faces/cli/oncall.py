@@ -136,6 +136,19 @@ def mine(user: str, days: int, url: str, token: str | None, as_json: bool) -> No
 
 
 @oncall.command()
+@common.api_options
+@common.json_option
+def feeds(url: str, token: str | None, as_json: bool) -> None:
+    """Addresses of calendars to subscribe to: every schedule, every person."""
+    found = common.Api(url, token).get("/api/v1/feeds")
+    if as_json:
+        common.emit_json(found)
+        return
+    rows = [(f["kind"], f["name"], url.rstrip("/") + f["path"]) for f in found]
+    print_columns(("Of", "Name", "Calendar"), rows, "no schedules and no users")
+
+
+@oncall.command()
 @click.option("--days", type=LONGEST_DAYS, default=30, show_default=True)
 @common.api_options
 @common.json_option
