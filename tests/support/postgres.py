@@ -32,6 +32,7 @@ class Cluster:
         self.directory = directory
         self.port = free_port()
         self.durable = durable
+        self.environment: dict[str, str] = {}
         self._names = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,6 +52,7 @@ class Cluster:
             stderr=subprocess.STDOUT,
             user=self._user(),
             cwd=self.directory,
+            env={**os.environ, **self.environment},
         )
         wait_until(self._answers, 30, "PostgreSQL answers")
 

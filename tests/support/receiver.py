@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import socket
 import struct
 import threading
@@ -34,7 +35,10 @@ class Mood(StrEnum):
 
 @dataclass(slots=True)
 class Arrival:
-    """A request that was read to its end. ``at``: monotonic seconds."""
+    """A request that was read to its end. ``at``: monotonic seconds.
+
+    ``answered``: it was taken, and who sent it was still there to be told.
+    """
 
     at: float
     path: str
@@ -42,6 +46,7 @@ class Arrival:
     document: dict[str, Any]
     peer: int
     mood: Mood
+    answered: bool = False
 
     @property
     def counts(self) -> bool:
@@ -88,9 +93,14 @@ class Receiver:
         """All that arrived and was not refused, in order."""
         return [a for a in list(self.arrivals) if a.counts]
 
-    def reached(self) -> set[int]:
-        """The alerts that arrived at least once."""
-        return {n for arrival in self.counted() for n in arrival.numbers()}
+    def reached(self, path: str = "") -> set[int]:
+        """The alerts that arrived at least once and were answered, at paths that begin so."""
+        taken = [a for a in list(self.arrivals) if a.answered and a.path.startswith(path)]
+        return {n for arrival in taken for n in arrival.numbers()}
+
+    def since(self, at: float) -> list[Arrival]:
+        """What arrived after this monotonic time and was not refused."""
+        return [a for a in self.counted() if a.at >= at]
 
     def repeats(self) -> tuple[int, int]:
         """(unmarked, marked) messages beyond the first of each. See ``repeats``."""
@@ -132,7 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
         key = self.headers.get("idempotency-key") or ""
         peer = self.client_address[1]
         document = json.loads(body)
-        receiver.arrivals.append(Arrival(time.monotonic(), self.path, key, document, peer, mood))
+        arrival = Arrival(time.monotonic(), self.path, key, document, peer, mood)
+        receiver.arrivals.append(arrival)
         if mood is Mood.HANGS:
             receiver.take_again.wait(60)
         if mood is Mood.CUTS:
@@ -141,9 +152,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        arrival.answered = mood is not Mood.REFUSES and not self._gone()
         self.send_response(500 if mood is Mood.REFUSES else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _gone(self) -> bool:
+        """True when nobody waits for the answer any more."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""

@@ -17,7 +17,7 @@ def test_what_a_replica_claims_before_its_first_beat_stays_its_own(
 ) -> None:
     world = World(db)
     going: list[Callable[[], None]] = []
-    world.pager.sender.run = going.append
+    world.pager.sender.run = going.append  # type: ignore[assignment]
     if was_forgotten:  # it stood still, and another one took it for gone
         world.pager.sender.beat()
         with db.write() as conn:
