@@ -79,7 +79,7 @@ def running(check: Callable[..., object]) -> Iterator[Provider]:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = do_PUT = _any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = _any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

@@ -14,10 +14,12 @@ from sqlalchemy import Connection, text
 import watchkeeper.access.store
 import watchkeeper.access.store_accounts
 import watchkeeper.alerting.store
+import watchkeeper.alerting.store_intake
 import watchkeeper.measure.store
 import watchkeeper.notify.beats
 import watchkeeper.notify.outbox
 import watchkeeper.oncall.store
+import watchkeeper.postmortems.store_items
 import watchkeeper.slo.ledger_tables
 import watchkeeper.slo.store
 from watchkeeper.kernel.errors import StoreError, UserError
@@ -27,10 +29,12 @@ ROOMS = (
     watchkeeper.access.store,
     watchkeeper.access.store_accounts,
     watchkeeper.alerting.store,
+    watchkeeper.alerting.store_intake,
     watchkeeper.measure.store,
     watchkeeper.notify.beats,
     watchkeeper.notify.outbox,
     watchkeeper.oncall.store,
+    watchkeeper.postmortems.store_items,
     watchkeeper.slo.ledger_tables,
     watchkeeper.slo.store,
 )
