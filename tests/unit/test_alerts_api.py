@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from tests.support.intake import Doors
 from watchkeeper.access.model import Scope
 from watchkeeper.access.work import create_token
+from watchkeeper.alerting import store_intake
+from watchkeeper.alerting.store_intake import Received, Tally
 from watchkeeper.faces.cli import common
 from watchkeeper.faces.cli.main import cli
 from watchkeeper.store import Database
@@ -131,3 +133,48 @@ def test_the_commands_say_what_the_api_does(api: Api, monkeypatch: pytest.Monkey
     assert "ended" in wk("silence", "end", made.split()[0])
     assert wk("alert", "close", number) == f"alert {number} closed\n"
     assert "nothing to change" in wk("alert", "send", "x", "--key", "q", "--action", "resolve")
+
+
+def test_alerts_are_found_by_severity_and_bring_the_message_that_opened_them(api: Api) -> None:
+    body = {"key": "k", "summary": "Disk full", "severity": "error"}
+    answer = asyncio.run(api.doors.send("/in/{generic}", body))
+    assert answer.status_code == 202
+    send(api, "Slow", severity="warning")
+    found = api.call("GET", "/alerts?severity=error")["alerts"]
+    assert [a["summary"] for a in found] == ["Disk full"]
+    # No loop runs here for long enough to write what is noted: it is not there, and says so.
+    assert api.call("GET", f"/alerts/{found[0]['id']}")["received"] is None
+    message = Received(found[0]["id"], 1.0, "application/json", 61, json.dumps(body))
+    with api.doors.db.write() as conn:
+        store_intake.note(conn, {"generic": Tally(3, 1, 5.0, 4.0, "not JSON")}, [message])
+        store_intake.note(conn, {"generic": Tally(1, 0, 9.0)}, [message])
+    received = api.call("GET", f"/alerts/{found[0]['id']}")["received"]
+    assert json.loads(received["body"]) == body
+    door = next(i for i in api.call("GET", "/integrations") if i["name"] == "generic")
+    assert (door["type"], door["accepted"], door["refused"]) == ("generic", 4, 1)
+    assert (door["last_accepted"], door["last_refusal"]) == ("1970-01-01T00:00:09Z", "not JSON")
+
+
+def test_matchers_are_tried_on_open_alerts_before_a_silence_is_made(api: Api) -> None:
+    disk = send(api, "Disk full", key="disk", service="checkout")
+    send(api, "Slow", key="slow", service="search")
+    found = api.call(
+        "GET", "/silences/matching?matcher=service%3Dcheckout&matcher=severity!%3Dinfo"
+    )
+    assert (found["count"], found["alerts"]) == (1, [{"id": disk["id"], "summary": "Disk full"}])
+    api.call("GET", "/silences/matching?matcher=checkout", status=400)
+
+
+def test_a_test_alert_is_information_unless_people_are_to_be_called(api: Api) -> None:
+    quiet = api.call("POST", "/integrations/grafana/test", {}, 202)
+    loud = api.call("POST", "/integrations/grafana/test", {"calls": True}, 202)
+    urgencies = [api.call("GET", f"/alerts/{t['id']}")["urgency"] for t in (quiet, loud)]
+    assert urgencies == ["info", "page"]
+    api.call("POST", "/integrations/none/test", {}, 404)
+
+
+def test_heartbeats_say_their_schedule_and_their_last_exit_code(api: Api) -> None:
+    asyncio.run(api.doors.send("/hb/{heartbeat/backup}/7", b"no space"))
+    backup, nightly = api.call("GET", "/heartbeats")
+    assert (backup["exit_code"], backup["every_seconds"], backup["grace_seconds"]) == (7, 3600, 600)
+    assert (nightly["exit_code"], nightly["cron"]) == (None, "0 3 * * *")

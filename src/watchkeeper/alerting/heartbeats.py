@@ -7,6 +7,7 @@ closes them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.spec.duty import HeartbeatDefinition
 
 DAY = 86_400.0
+_EXIT = re.compile(r"exit code (\d{1,3})(?:: |:?$)")
+"""How the note of a ping that brought an exit code begins."""
 
 
 class Ping(StrEnum):
@@ -110,6 +113,20 @@ def state(definition: HeartbeatDefinition, beat: Beat, now: Seconds) -> str:
     if beat.started is not None:
         return "running"
     return "up" if beat.last is not None else "new"
+
+
+def exit_code(beat: Beat) -> int | None:
+    """The exit code of its last end: that which its ping brought, 0 for a plain success. None: it
+    never ended, or said only that it failed."""
+    found = _EXIT.match(beat.note)
+    if found is not None:
+        return int(found[1])
+    return 0 if beat.last is not None and not beat.failed else None
+
+
+def said(beat: Beat) -> str:
+    """What it said beside its exit code."""
+    return _EXIT.sub("", beat.note, count=1)
 
 
 def judge(definition: HeartbeatDefinition, beat: Beat, now: Seconds) -> tuple[Beat, Signal | None]:

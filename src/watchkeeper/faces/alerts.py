@@ -10,12 +10,23 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from watchkeeper.alerting import beating, heartbeats, keys, silencing, store_doors, work
+from watchkeeper.alerting import (
+    beating,
+    heartbeats,
+    keys,
+    silencing,
+    store_doors,
+    store_intake,
+    store_lists,
+    work,
+)
 from watchkeeper.alerting.accepting import Accepted
 from watchkeeper.alerting.heartbeats import Beat
 from watchkeeper.alerting.model import Alert, Signal, SignalAction, Urgency
 from watchkeeper.alerting.quiet import Silence
 from watchkeeper.alerting.store_doors import Key
+from watchkeeper.alerting.store_intake import Received, Tally
+from watchkeeper.alerting.store_lists import Wanted
 from watchkeeper.engine.board import Board
 from watchkeeper.faces.duty import Duty
 from watchkeeper.kernel.clock import Clock, Seconds
@@ -38,6 +49,7 @@ class Filter:
     urgency: str = ""
     integration: str = ""
     text: str = ""
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +74,16 @@ class Alerts:
     # -- alerts
     def find(self, asked: Filter, before: int | None, limit: int) -> Sequence[Alert]:
         """Alerts, newest first; ``before`` is the id to go on after."""
+        wanted = Wanted(
+            asked.states,
+            asked.severity,
+            asked.urgency,
+            asked.service,
+            asked.integration,
+            asked.text,
+        )
         with self.db.read() as conn:
-            return work.find(
-                conn,
-                states=asked.states,
-                service=asked.service,
-                urgency=asked.urgency,
-                integration=asked.integration,
-                text=asked.text,
-                before=before,
-                limit=limit,
-            )
+            return store_lists.find(conn, wanted, before, limit)
 
     def story(self, alert_id: int) -> tuple[Alert, Sequence[Event]]:
         """One alert and what happened to it. Raises NotFound."""
@@ -81,6 +92,16 @@ class Alerts:
             if found is None:
                 raise _no_alert(alert_id)
             return found, timeline.read(conn, subject=f"alert/{alert_id}", limit=500)
+
+    def received(self, alert_id: int) -> Received | None:
+        """The message that opened an alert, as it came; None when it was not kept."""
+        with self.db.read() as conn:
+            return store_intake.message_of(conn, alert_id)
+
+    def tallies(self) -> Mapping[str, Tally]:
+        """What came in by each integration."""
+        with self.db.read() as conn:
+            return store_intake.counts(conn)
 
     def send(self, signal: Signal) -> Accepted:
         """Open, change or close an alert of the integration ``api``."""

@@ -8,11 +8,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from watchkeeper.access.model import Principal
-from watchkeeper.alerting.heartbeats import to_row
+from watchkeeper.alerting.heartbeats import exit_code, to_row
 from watchkeeper.alerting.intake.reading import links_of
 from watchkeeper.alerting.model import Alert, Signal, SignalAction, Urgency
 from watchkeeper.alerting.quiet import Silence
 from watchkeeper.alerting.silencing import matcher_of
+from watchkeeper.alerting.store_doors import Key
+from watchkeeper.alerting.store_intake import Tally
+from watchkeeper.faces import alert_pages
 from watchkeeper.faces.alerts import Alerts, Filter, fresh_key
 from watchkeeper.faces.api import render
 from watchkeeper.kernel.clock import Seconds, iso
@@ -22,6 +25,7 @@ from watchkeeper.store.timeline import Event
 AlertId = Annotated[int, Path(ge=1, le=2**53)]
 Text = Annotated[str, Query(max_length=300)]
 Shown = Literal["open", "acknowledged", "closed"]
+NO_TALLY = Tally()
 Severity = Literal["critical", "error", "warning", "info"]
 
 
@@ -58,6 +62,14 @@ class SilenceIn(BaseModel):
     reason: str = Field(min_length=1, max_length=1000)
 
 
+class TestIn(BaseModel):
+    """Whether people are to be called for a test alert."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    calls: bool = False
+
+
 class KeyIn(BaseModel):
     """What a key is called: where it is used."""
 
@@ -78,12 +90,13 @@ def _alerts(router: APIRouter, alerts: Alerts) -> None:
         service: Text = "",
         urgency: Literal["", "page", "ticket", "info"] = "",
         integration: Text = "",
+        severity: Literal["", "critical", "error", "warning", "info"] = "",
         q: Text = "",
         after: Annotated[int | None, Query(ge=1, le=2**53)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         """Alerts, newest first. Give `next` as `after` to go on."""
-        asked = Filter(state, _plain(service), urgency, _plain(integration), _plain(q))
+        asked = Filter(state, _plain(service), urgency, _plain(integration), _plain(q), severity)
         found = alerts.find(asked, after, limit)
         more = found[-1].id if len(found) == limit else None
         return {"alerts": [alert_json(a) for a in found], "next": more}
@@ -97,9 +110,10 @@ def _alerts(router: APIRouter, alerts: Alerts) -> None:
 
     @router.get("/alerts/{alert_id}", tags=["alerts"])
     def get_alert(alert_id: AlertId) -> dict[str, Any]:
-        """One alert with its story."""
+        """One alert with its story, and the message that opened it as it came."""
         found, events = alerts.story(alert_id)
-        return {**alert_json(found), "story": [_event_json(e) for e in events]}
+        story = [_event_json(e) for e in events]
+        return {**alert_json(found), "story": story, "received": _received(alerts, alert_id)}
 
     @router.post("/alerts/{alert_id}/close", tags=["alerts"])
     def close_alert(alert_id: AlertId, body: CloseIn, request: Request) -> dict[str, Any]:
@@ -112,6 +126,20 @@ def _silences(router: APIRouter, alerts: Alerts) -> None:
     def list_silences(all: bool = False) -> list[dict[str, Any]]:
         """Silences that are not over, or all."""
         return [silence_json(s) for s in alerts.silences(all)]
+
+    @router.get("/silences/matching", tags=["silences"])
+    def matching_alerts(
+        matcher: Annotated[list[str], Query(min_length=1, max_length=20)],
+    ) -> dict[str, Any]:
+        """Which open alerts a silence with these matchers would hold for, and the pages of which
+        every open alert matches."""
+        matchers = [matcher_of(_plain(m)) for m in matcher]
+        found = alert_pages.matched(alert_pages.everything_open(alerts), matchers)
+        return {
+            "count": len(found.alerts),
+            "alerts": [{"id": a.id, "summary": a.summary} for a in found.alerts[:100]],
+            "pages": list(found.pages),
+        }
 
     @router.post("/silences", status_code=201, tags=["silences"])
     def add_silence(body: SilenceIn, request: Request) -> dict[str, Any]:
@@ -131,21 +159,24 @@ def _silences(router: APIRouter, alerts: Alerts) -> None:
 def _integrations(router: APIRouter, alerts: Alerts) -> None:
     @router.get("/integrations", tags=["integrations"])
     def list_integrations() -> list[dict[str, Any]]:
-        """Integrations and heartbeats with the names of their keys, never the keys."""
+        """Integrations and heartbeats with the names of their keys, never the keys; what came in
+        by each."""
+        defined, tallies = alerts.board.posting.specs.duty.integrations, alerts.tallies()
         return [
             {
                 "name": name,
-                "keys": [
-                    {
-                        "name": k.name,
-                        "created_at": iso(k.created_at),
-                        "revoked_at": _when(k.revoked_at),
-                    }
-                    for k in found
-                ],
+                "type": str(defined[name].type) if name in defined else "heartbeat",
+                "keys": [_key_json(k) for k in found],
+                **_tally_json(tallies.get(name, NO_TALLY)),
             }
             for name, found in alerts.keys().items()
         ]
+
+    @router.post("/integrations/{name:path}/test", status_code=202, tags=["integrations"])
+    def send_test(name: str, body: TestIn, request: Request) -> dict[str, Any]:
+        """A test alert through this door: as information, or for whoever it would call."""
+        made = alerts.test(_plain(name), _actor(request), body.calls)
+        return {"id": made.alert_id, "created": made.created, "state": made.state}
 
     @router.post("/integrations/{name:path}/keys", status_code=201, tags=["integrations"])
     def make_key(name: str, body: KeyIn, request: Request) -> dict[str, Any]:
@@ -162,16 +193,23 @@ def _integrations(router: APIRouter, alerts: Alerts) -> None:
     @router.get("/heartbeats", tags=["integrations"])
     def list_heartbeats() -> list[dict[str, Any]]:
         """How every heartbeat is doing."""
+        defined = alerts.board.posting.specs.duty.heartbeats
         return [
             {
                 "name": v.name,
                 "state": v.state,
+                "every_seconds": defined[v.name].every,
+                "cron": defined[v.name].cron,
+                "time_zone": defined[v.name].time_zone,
+                "grace_seconds": defined[v.name].grace,
+                "exit_code": exit_code(v.beat),
                 "last": _when(v.beat.last),
                 "due_at": _when(v.due_at),
                 "took_seconds": to_row(v.beat)["took"],
                 "note": v.beat.note,
             }
             for v in alerts.heartbeats()
+            if v.name in defined
         ]
 
 
@@ -230,6 +268,36 @@ def silence_json(silence: Silence) -> dict[str, Any]:
         "end": iso(silence.end),
         "author": silence.author,
         "reason": silence.reason,
+    }
+
+
+def _key_json(key: Key) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "created_at": iso(key.created_at),
+        "revoked_at": _when(key.revoked_at),
+    }
+
+
+def _tally_json(tally: Tally) -> dict[str, Any]:
+    return {
+        "accepted": tally.accepted,
+        "refused": tally.refused,
+        "last_accepted": _when(tally.accepted_at),
+        "last_refused": _when(tally.refused_at),
+        "last_refusal": tally.refusal,
+    }
+
+
+def _received(alerts: Alerts, alert_id: int) -> dict[str, Any] | None:
+    found = alerts.received(alert_id)
+    if found is None:
+        return None
+    return {
+        "at": iso(found.at),
+        "content_type": found.content_type,
+        "size": found.size,
+        "body": found.body,
     }
 
 

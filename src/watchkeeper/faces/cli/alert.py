@@ -33,6 +33,7 @@ def alert() -> None:
 @click.option("--service", default="")
 @click.option("--integration", default="")
 @click.option("--urgency", type=click.Choice(["page", "ticket", "info"]))
+@click.option("--severity", type=SEVERITIES)
 @click.option("--text", default="", help="In the summary, the service or the key.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @common.api_options
@@ -42,6 +43,7 @@ def list_(
     service: str,
     integration: str,
     urgency: str | None,
+    severity: str | None,
     text: str,
     limit: int,
     url: str,
@@ -51,7 +53,7 @@ def list_(
     """List alerts, newest first."""
     asked: list[tuple[str, str]] = [("state", s) for s in states]
     asked += [("service", service), ("integration", integration), ("q", text)]
-    asked += [("urgency", urgency or ""), ("limit", str(limit))]
+    asked += [("urgency", urgency or ""), ("severity", severity or ""), ("limit", str(limit))]
     query = urlencode([(k, v) for k, v in asked if v])
     found = common.Api(url, token).get(f"/api/v1/alerts?{query}")["alerts"]
     if as_json:
@@ -216,6 +218,22 @@ def add(
 
 
 @silence.command()
+@click.argument("matchers", nargs=-1, required=True)
+@common.api_options
+@common.json_option
+def matching(matchers: tuple[str, ...], url: str, token: str | None, as_json: bool) -> None:
+    """Which open alerts a silence with all MATCHERS would hold for. Changes nothing."""
+    query = urlencode([("matcher", m) for m in matchers])
+    found = common.Api(url, token).get(f"/api/v1/silences/matching?{query}")
+    if as_json:
+        common.emit_json(found)
+        return
+    for a in found["alerts"]:
+        click.echo(f"{a['id']:>6}  {a['summary']}")
+    click.echo(f"{found['count']} open, on {len(found['pages'])} page(s) of nothing else", err=True)
+
+
+@silence.command()
 @click.argument("silence_id")
 @common.api_options
 def end(silence_id: str, url: str, token: str | None) -> None:
@@ -279,3 +297,14 @@ def key(name: str, key_name: str, revoke: bool, specs_dir: Path, db: str | None)
             click.echo(f"revoked {key_name} of {name}")
         else:
             click.echo(create_key(conn, name, key_name, specs, now, actor))
+
+
+@integration.command("test")
+@click.argument("name")
+@click.option("--call", is_flag=True, help="Call whoever it would call, instead of nobody.")
+@common.api_options
+def send_test(name: str, call: bool, url: str, token: str | None) -> None:
+    """Send a test alert through the integration NAME of a running server."""
+    path = f"/api/v1/integrations/{quote(name, safe='')}/test"
+    made = common.Api(url, token).call("POST", path, {"calls": call})
+    click.echo("dropped by a triage rule" if made["id"] is None else f"alert {made['id']} opened")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from watchkeeper.access.model import Permission
+from watchkeeper.alerting.heartbeats import exit_code, said
 from watchkeeper.alerting.keys import HEARTBEAT
 from watchkeeper.alerting.store_doors import Key
 from watchkeeper.faces import alert_pages
@@ -37,7 +37,6 @@ STATES = {
     "failed": Badge("spent", "Failed"),
 }
 URGENT = ("late", "failed", "running", "up", "new")
-_EXIT = re.compile(r"exit code (\d{1,3})(?:: ?|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +70,6 @@ def schedule_words(definition: HeartbeatDefinition) -> str:
     return f"{definition.cron} ({definition.time_zone})"
 
 
-def exit_code(beat: HeartbeatView) -> int | None:
-    """The exit code that its last ping brought; a success is 0. None: it said none."""
-    found = _EXIT.match(beat.beat.note)
-    if found is not None:
-        return int(found[1])
-    return 0 if beat.beat.last is not None and not beat.beat.failed else None
-
-
 def heartbeat_row(
     definition: HeartbeatDefinition,
     view: HeartbeatView,
@@ -88,7 +79,7 @@ def heartbeat_row(
     now: Seconds,
 ) -> HeartbeatRow:
     """One heartbeat as it is now."""
-    beat, code, address = view.beat, exit_code(view), f"{base}/hb/{secret or 'KEY'}"
+    beat, code, address = view.beat, exit_code(view.beat), f"{base}/hb/{secret or 'KEY'}"
     usable = any(k.revoked_at is None for k in keys)
     return HeartbeatRow(
         name=view.name,
@@ -103,7 +94,7 @@ def heartbeat_row(
         due=_due(view, now),
         exit="–" if code is None else str(code),
         took="" if beat.took is None else f"took {text.duration(beat.took)}",
-        note=_EXIT.sub("", beat.note, count=1)[:300],
+        note=said(beat)[:300],
         address=address,
         job=_job(definition, address),
         cron=bool(definition.cron),
@@ -182,7 +173,7 @@ class HeartbeatHandlers(Acting):
         found = self.duty.specs().duty.heartbeats
         rows = [
             (v.name, v.state, schedule_words(found[v.name]), found[v.name].grace, _iso(v.beat.last),
-             _iso(v.due_at), v.beat.took, exit_code(v), v.beat.note)
+             _iso(v.due_at), v.beat.took, exit_code(v.beat), v.beat.note)
             for v in self.alerts.heartbeats() if v.name in found
         ]  # fmt: skip
         return as_csv("heartbeats", HEAD, rows)

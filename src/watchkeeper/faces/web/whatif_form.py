@@ -80,9 +80,7 @@ def plan_of(given: Mapping[str, str]) -> Plan:
     for i in range(ROWS["burn"]):
         if long := given.get(f"long{i}"):
             short = given.get(f"short{i}") or long
-            factor = _number(given.get(f"factor{i}", ""), "factor", 1e9)
-            urgency = _urgency(given, f"burn_u{i}")
-            rules.append(BurnRule(_span(long), _span(short), factor, urgency))
+            rules.append(_burn(given, i, _span(long), _span(short)))
     for i in range(ROWS["spent"]):
         if share := given.get(f"spent{i}"):
             urgency = _urgency(given, f"spent_u{i}")
@@ -92,6 +90,15 @@ def plan_of(given: Mapping[str, str]) -> Plan:
     if not rules:
         raise UserError("This policy never alerts.", "Fill at least one row.")
     return Plan(TRIED, tuple(rules), _guards(given))
+
+
+def _burn(given: Mapping[str, str], i: int, long: Duration, short: Duration) -> BurnRule:
+    if short.seconds > long.seconds:
+        raise UserError(
+            f"The short window {short} is longer than the long one, {long}.", "Exchange them."
+        )
+    factor = _number(given.get(f"factor{i}", ""), "factor", 1e9)
+    return BurnRule(long, short, factor, _urgency(given, f"burn_u{i}"))
 
 
 def _guards(given: Mapping[str, str]) -> Guards:
