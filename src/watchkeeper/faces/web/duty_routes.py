@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from watchkeeper.access.model import Principal
@@ -19,11 +18,16 @@ from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import duty_rota as rota
 from watchkeeper.faces.web import duty_views as views
 from watchkeeper.faces.web import words
+from watchkeeper.faces.web.drills import drill_routes
+from watchkeeper.faces.web.load_page import load_routes
+from watchkeeper.faces.web.oncall_now import oncall_routes
+from watchkeeper.faces.web.policies_page import policy_routes
 from watchkeeper.faces.web.render import Pages, may_write
 from watchkeeper.faces.web.routes import Handlers, read_form
+from watchkeeper.faces.web.schedules import schedule_routes
+from watchkeeper.faces.web.shifts import shift_routes
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
 from watchkeeper.notify.outbox import Delivery
-from watchkeeper.oncall.schedule.model import Change
 from watchkeeper.spec.duty import ChannelType
 
 Form = Mapping[str, str]
@@ -86,87 +90,6 @@ class DutyHandlers:
             request, "tap.html", "alerts", page=row, verb=verb, done=done, signed=signed,
             user=tap.user,
         )  # fmt: skip
-
-    # -- on call
-    def oncall(self, request: Request, problem: str = "", status: int = 200) -> Response:
-        """Who, until when, who next, where are gaps."""
-        specs, now = self.duty.specs(), self._now()
-        start = now - now % rota.DAY
-        shown: list[rota.ScheduleView] = []
-        changes: list[Change] = []
-        for each in self.duty.on_duty():
-            name = each.schedule.name
-            shifts = self.duty.shifts(name, start, start + rota.SPAN_DAYS * rota.DAY)
-            feed = self.duty.ical("schedule", name)
-            view = rota.schedule_view(each.schedule, shifts, each.gaps, specs, start, now, feed)
-            shown.append(view)
-            changes.extend(self.duty.changes(name))
-        holes = sum(len(s.gaps) for s in shown)
-        unique = {c.id: c for c in changes}.values()
-        return self.pages.page(
-            request,
-            "oncall.html",
-            "oncall",
-            status,
-            headline=_oncall_headline(len(shown), holes),
-            summary="In each schedule's own time zone; overrides and leave are in it.",
-            schedules=shown,
-            users=list(specs.duty.users),
-            changes=[_change(c) for c in unique],
-            policies=[
-                (p.name, p.display_name, views.steps_of(p, -1))
-                for p in specs.duty.escalation_policies.values()
-            ],
-            may_edit=may_write(request),
-            may_respond=may_write(request),
-            problem=problem,
-        )
-
-    def add_change(self, request: Request, form: Form) -> Response:
-        """Keep an override, swap or leave."""
-        try:
-            kind = form.get("kind", "override")
-            self.duty.change(
-                form.get("schedule", ""),
-                kind,
-                _utc(form.get("from", "")),
-                _utc(form.get("to", "")),
-                form.get("user", ""),
-                form.get("replaces", ""),
-                form.get("reason", ""),
-                _actor(request),
-            )
-        except UserError as error:
-            return self.oncall(request, f"{error.message} {error.hint}".strip(), 400)
-        return RedirectResponse("/oncall", 303)
-
-    def remove_change(self, request: Request, _: Form) -> Response:
-        """Take one back."""
-        self.duty.remove_change(request.path_params["id"], _actor(request))
-        return RedirectResponse("/oncall", 303)
-
-    def drill(self, request: Request, form: Form) -> Response:
-        """Start a drill, and show it."""
-        page = self.duty.drill(form.get("policy", ""), _actor(request))
-        return RedirectResponse(f"/pages/{page.id}", 303)
-
-    def load(self, request: Request) -> Response:
-        """What being on call cost."""
-        asked = request.query_params.get("days", "30")
-        days = int(asked) if asked in ("7", "30", "90") else 30
-        now, span = self._now(), days * rota.DAY
-        rows = rota.load_rows(
-            self.duty.load(now - span, now), self.duty.load(now - 2 * span, now - span)
-        )
-        over = sum(r.over_key == "burn" for r in rows)
-        headline = (
-            f"{words.plural(over, 'rotation')} over the limit"
-            if over
-            else "Every rotation is within its limit"
-        )
-        return self.pages.page(
-            request, "load.html", "oncall", rows=rows, days=days, headline=headline
-        )
 
     # -- reach
     def reach(
@@ -244,46 +167,9 @@ def _message(row: Delivery) -> InboxMessage:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeLine:
-    """A change to a schedule, in words."""
-
-    id: str
-    what: str
-    when: str
-    reason: str
-
-
-def _change(change: Change) -> ChangeLine:
-    whose = change.replaces or "everybody"
-    who = change.user or "the next in turn"
-    where = change.schedule or "all schedules"
-    what = f"{change.kind.title()}: {who} for {whose} in {where}"
-    span = f"{words.day_clock(change.start)} to {words.day_clock(change.end)} UTC"
-    return ChangeLine(
-        change.id, what, span, " · ".join(x for x in (change.reason, change.author) if x)
-    )
-
-
-def _oncall_headline(schedules: int, holes: int) -> str:
-    if not schedules:
-        return "Nobody is on call"
-    if holes:
-        return f"{words.plural(holes, 'gap')} in the next two weeks"
-    return "Somebody is on call everywhere"
-
-
 def _actor(request: Request) -> str:
     principal: Principal | None = getattr(request.state, "principal", None)
     return principal.name if principal else "unknown"
-
-
-def _utc(text: str) -> float:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"{text!r} is no time.", "Give a day and a time, in UTC.") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def duty_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
@@ -311,11 +197,12 @@ def duty_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
     return [
         Route("/t/{signed}", page(its.tap), methods=["GET"]),
         Route("/t/{signed}", posted(its.do_tap, own_site=False), methods=["POST"]),
-        Route("/oncall", page(its.oncall)),
-        Route("/oncall/changes", posted(its.add_change), methods=["POST"]),
-        Route("/oncall/changes/{id}/remove", posted(its.remove_change), methods=["POST"]),
-        Route("/drills", posted(its.drill), methods=["POST"]),
-        Route("/load", page(its.load)),
+        *oncall_routes(duty, services),
+        *schedule_routes(duty, services),
+        *shift_routes(duty, services),
+        *policy_routes(duty, services),
+        *drill_routes(duty, services),
+        *load_routes(duty, services),
         Route("/reach", page(its.reach)),
         Route("/reach/{act}", posted(its.reach_do), methods=["POST"]),
         Route("/inbox", page(its.inbox)),
