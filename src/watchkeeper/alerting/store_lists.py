@@ -45,12 +45,6 @@ def count(conn: Connection, wanted: Wanted) -> int:
     return int(conn.execute(query).scalar_one())
 
 
-def by_state(conn: Connection) -> dict[str, int]:
-    """How many alerts are open and how many acknowledged."""
-    query = select(alert.c.state, func.count()).where(alert.c.state.in_(NOT_CLOSED))
-    return {s: int(n) for s, n in conn.execute(query.group_by(alert.c.state))}
-
-
 def values_of_open(conn: Connection, column: str, limit: int = 200) -> list[str]:
     """What stands in ``service`` or ``integration`` of alerts that are not closed, sorted."""
     chosen = alert.c[column]

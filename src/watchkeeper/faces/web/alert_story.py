@@ -15,7 +15,7 @@ from watchkeeper.faces.web.alert_list import AlertRow, alert_row, badge, since, 
 from watchkeeper.faces.web.duty_views import Line, PageRow
 from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel import text
-from watchkeeper.kernel.clock import Seconds, iso
+from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify.outbox import Delivery
 from watchkeeper.spec.model import Specs
 from watchkeeper.store.timeline import Event
@@ -287,27 +287,3 @@ def _sent(row: Delivery, now: Seconds) -> Line:
 
 def _clock(at: Seconds) -> str:
     return words.day_clock(at) + words.clock(at)[5:]
-
-
-# ---------------------------------------------------------------- as a file
-
-
-def story_json(story: AlertStory) -> dict[str, Any]:
-    """What happened, for scripts: events and deliveries in order of time."""
-    return {
-        "events": [
-            {"at": iso(e.at), "kind": e.kind, "actor": e.actor, "data": dict(e.data)}
-            for e in sorted((*story.events, *story.page_events), key=lambda e: (e.at, e.id))
-        ],
-        "deliveries": [delivery_json(d) for d in story.deliveries],
-    }
-
-
-def delivery_json(row: Delivery) -> dict[str, Any]:
-    """A delivery, for scripts."""
-    return {
-        "kind": str(row.kind), "user": row.user, "channel": row.channel, "address": row.address,
-        "state": row.state, "attempts": row.attempts, "maybe_duplicate": row.maybe_duplicate,
-        "created_at": iso(row.created_at),
-        "sent_at": None if row.sent_at is None else iso(row.sent_at), "outcome": row.outcome,
-    }  # fmt: skip
