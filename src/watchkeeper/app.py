@@ -12,6 +12,7 @@ from pathlib import Path
 
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector
+from watchkeeper.engine.follow import Follower
 from watchkeeper.engine.loop import Loop
 from watchkeeper.engine.pager import Pager, PagerLoop
 from watchkeeper.engine.tick import Engine
@@ -25,6 +26,8 @@ from watchkeeper.notify.model import Transport, TransportError
 from watchkeeper.notify.sending import Outcome, Sender
 from watchkeeper.oncall import store as duty_store
 from watchkeeper.oncall.model import Site
+from watchkeeper.postmortems.trackers import open_tracker
+from watchkeeper.postmortems.trackers.model import Tracker
 from watchkeeper.spec.duty import ChannelDefinition
 from watchkeeper.spec.model import SourceDefinition, SourceType
 from watchkeeper.store import Database
@@ -128,6 +131,19 @@ def site_of(db: Database, base_url: str) -> Site:
     with db.write() as conn:
         secret = duty_store.signing_secret(conn)
     return Site(base_url.rstrip("/"), secret)
+
+
+def build_follower(db: Database, board: Board, site: Site, clock: Clock) -> Follower:
+    """Follows action items, also in the trackers that are defined."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="follow")
+
+    def opened(name: str) -> Tracker:
+        definition = board.posting.specs.response.trackers.get(name)
+        if definition is None:
+            raise TransportError(f"there is no tracker {name!r} any more", permanent=True)
+        return open_tracker(definition)
+
+    return Follower(db, site, clock, opened, pool.submit)
 
 
 def build_pager(

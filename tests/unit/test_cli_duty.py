@@ -69,6 +69,17 @@ class Shell:
             raise common._http_error(answer.status_code, answer.content)
         return answer.json() if answer.content else None
 
+    def post(self, path: str, form: dict[str, str]) -> httpx2.Response:
+        """A form, as our own pages send it."""
+
+        async def go() -> httpx2.Response:
+            transport = httpx2.ASGITransport(app=self.app)
+            headers = {"Authorization": f"Bearer {self.token}", "Sec-Fetch-Site": "same-origin"}
+            async with httpx2.AsyncClient(transport=transport, base_url="http://wk") as client:
+                return await client.post(path, data=form, headers=headers)
+
+        return asyncio.run(go())
+
     def _ask(self, method: str, path: str, body: object = None) -> httpx2.Response:
         async def go() -> httpx2.Response:
             transport = httpx2.ASGITransport(app=self.app)

@@ -57,6 +57,7 @@ class Engine:
     wake: Callable[[], None] = lambda: None
     site: Site = NOWHERE
     proof_of_life: Callable[[Sequence[Fault]], None] = lambda _broken: None
+    follow_up: Callable[[Specs, Seconds], None] = lambda _specs, _now: None
     _fingerprint: object = None
     _packed_at: Seconds = 0.0
     _audited_at: Seconds = 0.0
@@ -69,6 +70,7 @@ class Engine:
             ("evaluate and publish", self.publish),
             ("alert", self.alert),
             ("drill", self.drill),
+            ("follow", lambda now: self.follow_up(self.board.posting.specs, now)),
             ("audit", self.audit),
             ("tidy", self.tidy),
         ]

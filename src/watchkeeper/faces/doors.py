@@ -150,6 +150,17 @@ TABLE: Sequence[Row] = (
     ("GET", "/api/v1/contacts", READ),
     ("POST", "/api/v1/contacts/code", RESPOND),
     ("POST", "/api/v1/contacts/verify", RESPOND),
+    # -- action items
+    ("GET", "/actions", READ),
+    ("POST", "/actions", RESPOND),
+    ("GET", "/actions.csv", READ),
+    ("GET", "/actions/{id}", READ),
+    ("POST", "/actions/{id}", RESPOND),
+    ("GET", "/api/v1/actions", READ),
+    ("POST", "/api/v1/actions", RESPOND),
+    ("GET", "/api/v1/actions/verify", RESPOND),  # it asks other systems
+    ("GET", "/api/v1/actions/{item_id}", READ),
+    ("PATCH", "/api/v1/actions/{item_id}", RESPOND),
     # -- objectives
     ("POST", "/api/v1/backtest", READ),  # it asks, and changes nothing
     ("GET", "/", READ),

@@ -27,6 +27,7 @@ from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.signin import signin_routes
 from watchkeeper.faces.teams import team_of
+from watchkeeper.faces.web.actions import action_routes
 from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
@@ -99,6 +100,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *hook_routes(duty),
         *ical_routes(duty),
         *alert_routes(duty, services),
+        *action_routes(duty, services),
         *integration_routes(duty, services),
         *silence_routes(duty, services),
         *heartbeat_routes(duty, services),

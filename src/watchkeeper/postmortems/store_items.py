@@ -148,6 +148,12 @@ def due(conn: Connection, now: Seconds, limit: int) -> list[ActionItem]:
     return [_item(row) for row in conn.execute(query).mappings()]
 
 
+def anything_to_tell(conn: Connection, now: Seconds) -> bool:
+    """True when somebody must be told of some item."""
+    c = action_item.c
+    return conn.execute(select(c.id).where(c.next_at <= now).limit(1)).first() is not None
+
+
 # ---------------------------------------------------------------- other trackers
 
 

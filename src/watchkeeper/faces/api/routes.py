@@ -10,8 +10,10 @@ from fastapi.responses import JSONResponse
 
 from watchkeeper import __version__
 from watchkeeper.access.model import Principal
+from watchkeeper.faces.actions import actions_of
 from watchkeeper.faces.alerts import alerts_of
 from watchkeeper.faces.api import render
+from watchkeeper.faces.api.actions import action_routes
 from watchkeeper.faces.api.alerts import alert_routes
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
@@ -52,6 +54,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     duty_router(router, duty)
     alert_routes(router, alerts_of(duty))
     backtest_routes(router, services)
+    action_routes(router, actions_of(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

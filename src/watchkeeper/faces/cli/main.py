@@ -11,6 +11,7 @@ from watchkeeper import __version__
 from watchkeeper.kernel.errors import WatchkeeperError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "action": ("action:action", "Action items: what was promised so that it does not recur."),
     "alert": ("alert:alert", "Find, send and close alerts."),
     "audit": ("audit:audit", "Who did what, when: search and export the audit log."),
     "backtest": ("backtest:backtest", "What alert policies would have done over a history."),

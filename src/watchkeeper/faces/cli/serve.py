@@ -121,7 +121,14 @@ def _run(
     deadman: DeadMan | None,
 ) -> None:
     from watchkeeper.access.model import Scope
-    from watchkeeper.app import build_engine, build_loop, build_pager, site_of, steady_clock
+    from watchkeeper.app import (
+        build_engine,
+        build_follower,
+        build_loop,
+        build_pager,
+        site_of,
+        steady_clock,
+    )
     from watchkeeper.faces.duty import Duty
     from watchkeeper.faces.server import build_server, run
     from watchkeeper.faces.services import Services
@@ -133,6 +140,7 @@ def _run(
         site = site_of(database, url)
         pager = build_pager(database, engine.board, site, clock)
         engine.wake, engine.site = pager.wake, site
+        engine.follow_up = build_follower(database, engine.board, site, clock).step
         if deadman is not None:
             engine.proof_of_life = lambda broken: deadman.report([f.text for f in broken])
         duty = Duty(database, engine.board, clock, site, pager.wake)
