@@ -26,6 +26,9 @@ from watchkeeper.notify.model import TransportError
 from watchkeeper.spec import load_text
 
 
+DIFFERENT = ("/alerts", "/alerts/1", "/integrations/alertmanager", f"/whatif/{SLO}")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
@@ -54,14 +57,16 @@ def test_every_page_is_accessible_and_fits_its_width(
     filled(place)
     found: dict[str, list[str]] = {}
     with place.seen_by("ada", browser, width, theme) as page:
-        # Colours are the same on all: in the dark every other page is enough.
-        for path in PATHS[::2] if theme == "dark" else PATHS:
+        for path in PATHS:
             page.goto(place.url + path)
             expect(page.locator("h1")).to_have_count(1)
             wider = page.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
-            found[path] = findings(page) + ([f"{wider} px too wide"] if wider > 0 else [])
+            # What is looked for once is looked for again only where colours or sizes differ most.
+            looked = (width, theme) == (1440, "light") or path in DIFFERENT
+            found[path] = [f"{wider} px too wide"] if wider > 0 else []
+            found[path] += findings(page) if looked else []
     assert {path: said for path, said in found.items() if said} == {}
 
 
@@ -70,7 +75,7 @@ def test_no_table_is_cut_off_at_any_width(place: Place, browser: Browser) -> Non
     with place.seen_by("ada", browser) as page:
         for path in PATHS:
             page.goto(place.url + path)
-            for width in (320, 600, 768, 1010, 1200):
+            for width in (320, 768, 1010):
                 page.set_viewport_size({"width": width, "height": 800})
                 cut = page.evaluate(CUT)
                 assert cut == [], f"{path} at {width}"
@@ -372,7 +377,7 @@ def test_a_heartbeat_shows_its_ping_its_exit_code_and_when_it_is_due(
         assert place.send(address.removeprefix(SITE.base_url) + "/0", b"") == 200
         expect(row).to_contain_text("On time")
         expect(row.locator("td").last).to_have_text("0")
-        expect(row).to_contain_text("by 11 Jan 03:00")
+        expect(row).to_contain_text("by 8 Jan 03:00")
         rows = csv.DictReader(io.StringIO(page.request.get(place.url + "/heartbeats.csv").text()))
         assert [(r["heartbeat"], r["exit_code"]) for r in rows] == [("backup", "0")]
 

@@ -33,7 +33,7 @@ from watchkeeper.spec.duty import IntegrationType
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
 
-MINUTES = 5 * 1440
+MINUTES = 2 * 1440
 NOW = duty.START + MINUTES * 60
 SLO = "checkout-availability"
 TYPES = [t.value for t in IntegrationType]
@@ -104,11 +104,11 @@ class Place:
         self.sessions: dict[str, str] = {}
 
     def _measure(self) -> None:
-        """Five days of 100 requests a minute; half of them fail for 20 minutes of the third."""
+        """Two days of 100 requests a minute; half of them fail for 20 minutes of the second."""
         known, first = self.world.specs, int(duty.START // 60)
         sli = known.slos[SLO].sli
         assert sli is not None
-        bad = [50 if 3000 <= m < 3020 else 0 for m in range(MINUTES)]
+        bad = [50 if 1500 <= m < 1520 else 0 for m in range(MINUTES)]
         counts = [Count(sli.key, first + m, 100 - b, 100) for m, b in enumerate(bad)]
         with self.db.write() as conn:
             slo_work.apply_specs(conn, known, duty.START)
