@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     func,
     or_,
     select,
@@ -186,9 +187,23 @@ def to_close(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
     return [_alert(row) for row in conn.execute(query.order_by(alert.c.id).limit(limit)).mappings()]
 
 
-def set_page(conn: Connection, ids: Sequence[int], page_id: int) -> None:
-    """These alerts are on this page, and wait for nothing."""
-    _update(conn, ids, page_id=page_id, due_at=None)
+def set_page(conn: Connection, ids: Sequence[int], page_id: int, now: Seconds) -> None:
+    """These alerts are on this page, and wait for nothing.
+
+    One that another transaction closed or acknowledged since it was read is due, so that its page
+    is told.
+    """
+    still_open = alert.c.state == str(AlertState.OPEN)
+    _update(conn, ids, page_id=page_id, due_at=case((still_open, None), else_=now))
+
+
+def done_with(conn: Connection, seen: Sequence[Alert]) -> None:
+    """Nothing waits for these any more, but for those that have changed since they were read."""
+    for state in {a.state for a in seen}:
+        ids = [a.id for a in seen if a.state is state]
+        for i in range(0, len(ids), _PART):
+            same = alert.c.id.in_(ids[i : i + _PART]), alert.c.state == str(state)
+            conn.execute(update(alert).where(*same).values(due_at=None))
 
 
 def set_due(conn: Connection, ids: Sequence[int], due_at: Seconds | None) -> None:

@@ -89,9 +89,14 @@ def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
     return store.due(conn, now, limit)
 
 
-def attach(conn: Connection, ids: Sequence[int], page_id: int) -> None:
+def attach(conn: Connection, ids: Sequence[int], page_id: int, now: Seconds) -> None:
     """These alerts are on this page."""
-    store.set_page(conn, ids, page_id)
+    store.set_page(conn, ids, page_id, now)
+
+
+def settled(conn: Connection, seen: Sequence[Alert]) -> None:
+    """What these changes meant for their pages is done; later ones are not."""
+    store.done_with(conn, seen)
 
 
 def settle(conn: Connection, ids: Sequence[int]) -> None:

@@ -53,16 +53,17 @@ def anything_to_escalate(conn: Connection, now: Seconds) -> bool:
 
 def route(conn: Connection, specs: Specs, site: Site, now: Seconds, limit: int = 500) -> int:
     """Put due alerts on pages, and settle pages whose alerts changed. Returns how many alerts."""
+    # The lock first: what is read before it, another replica may have placed by now.
+    store.lock_routing(conn)
     waiting = alerts_work.due(conn, now, limit)
     if not waiting:
         return 0
-    store.lock_routing(conn)
     fresh = [a for a in waiting if a.page_id is None and a.state is AlertState.OPEN]
     placed = {a.id for a in fresh}
     changed = [a for a in waiting if a.id not in placed]
     # What is over first: a new alert must not join a page that ends in the same step.
     _settle(conn, changed, site, now)
-    alerts_work.settle(conn, [a.id for a in changed])
+    alerts_work.settled(conn, changed)
     pages = [*store.running(conn), *store.ended(conn, now)] if fresh else []
     for placement in place(fresh, pages, specs, now):
         _put(conn, placement, specs, site, now)
@@ -74,7 +75,7 @@ def _put(conn: Connection, placement: Placement, specs: Specs, site: Site, now: 
     ids = [a.id for a in alerts]
     if placement.page_id is None:
         opened = _open(conn, placement, specs, now)
-        alerts_work.attach(conn, ids, opened.id)
+        alerts_work.attach(conn, ids, opened.id, now)
         return
     page = _must(conn, placement.page_id)
     over = page.state
@@ -94,7 +95,7 @@ def _join(
         joined = replace(joined, data={**page.data, "told_at": now})
     if not store.save(conn, joined):
         return
-    alerts_work.attach(conn, ids, page.id)
+    alerts_work.attach(conn, ids, page.id, now)
     if back:
         outbox.cancel(conn, page.id, (MessageKind.RESOLVED,), "it came back")
         if not acked:
