@@ -25,7 +25,6 @@ from watchkeeper.faces.web.integration_examples import guide
 from watchkeeper.notify.model import TransportError
 from watchkeeper.spec import load_text
 
-
 DIFFERENT = ("/alerts", "/alerts/1", "/integrations/alertmanager", f"/whatif/{SLO}")
 
 
