@@ -25,6 +25,7 @@ from watchkeeper.notify.guarded import Web
 from watchkeeper.notify.model import Transport, TransportError
 from watchkeeper.notify.sending import Outcome, Sender
 from watchkeeper.oncall import store as duty_store
+from watchkeeper.oncall.calendars import LARGEST
 from watchkeeper.oncall.model import Site
 from watchkeeper.postmortems.trackers import open_tracker
 from watchkeeper.postmortems.trackers.model import Tracker
@@ -134,7 +135,8 @@ def site_of(db: Database, base_url: str) -> Site:
 
 
 def build_follower(db: Database, board: Board, site: Site, clock: Clock) -> Follower:
-    """Follows action items, also in the trackers that are defined."""
+    """Reads calendars, follows action items, also in the trackers that are defined."""
+    web = Web(timeout=20.0, most=LARGEST)
     pool = ThreadPoolExecutor(1, thread_name_prefix="follow")
 
     def opened(name: str) -> Tracker:
@@ -143,7 +145,10 @@ def build_follower(db: Database, board: Board, site: Site, clock: Clock) -> Foll
             raise TransportError(f"there is no tracker {name!r} any more", permanent=True)
         return open_tracker(definition)
 
-    return Follower(db, site, clock, opened, pool.submit)
+    def fetch(url: str) -> str:
+        return web.call("GET", url, headers={"User-Agent": "watchkeeper"}).text
+
+    return Follower(db, site, clock, opened, pool.submit, fetch)
 
 
 def build_pager(

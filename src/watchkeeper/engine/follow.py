@@ -1,4 +1,4 @@
-"""Following action items: reminding their owners, and keeping them the same in other trackers."""
+"""What talks to other systems beside the pager: calendars, and trackers of action items."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from threading import Lock
 
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import WatchkeeperError
+from watchkeeper.oncall import calendars
+from watchkeeper.oncall.calendars import Fetch
 from watchkeeper.oncall.model import Site
 from watchkeeper.postmortems import items_work, store_items
 from watchkeeper.postmortems.items_work import Opened
@@ -29,13 +31,14 @@ class Follower:
     clock: Clock
     opened: Opened
     run: Run
+    fetch: Fetch
     _busy: Lock = field(default_factory=Lock)
 
     def step(self, specs: Specs, now: Seconds) -> None:
-        """Remind whom it is time to remind; talk to trackers if nobody does already."""
+        """Remind owners; read calendars and talk to trackers if that is not under way already."""
         with self.db.read() as conn:
             due = store_items.anything_to_tell(conn, now)
-            sync = store_items.anything_to_sync(conn, now)
+            sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
         if due:
             with self.db.write() as conn:
                 items_work.remind(conn, specs, self.site, now)
@@ -44,11 +47,12 @@ class Follower:
 
     def _sync(self, specs: Specs) -> None:
         try:
+            calendars.refresh(self.db, specs, self.fetch, self.clock.now())
             while items_work.sync(self.db, specs, self.site, self.opened, self.clock.now()):
                 pass
         except WatchkeeperError as error:
-            log.error("action items: %s", error)
+            log.error("%s", error)
         except Exception:  # a defect must not end the following
-            log.exception("following action items failed; it goes on")
+            log.exception("following up failed; it goes on")
         finally:
             self._busy.release()

@@ -337,7 +337,8 @@ class Duty:
         """Overrides, swaps and leave that are not over. Raises NotFound."""
         self._schedule(name)
         with self.db.read() as conn:
-            return changes_of(store.changes(conn, self.clock.now()), name)
+            found = changes_of(store.changes(conn, self.clock.now()), name)
+        return [c for c in found if c.kind != "calendar"]
 
     def change(
         self,

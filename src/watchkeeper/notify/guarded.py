@@ -45,10 +45,14 @@ class Answer:
 
 @dataclass
 class Web:
-    """A client for one channel. ``allow_private`` lets it reach loopback and private networks."""
+    """A client for one channel. ``allow_private`` lets it reach loopback and private networks.
+
+    Of an answer no more than ``most`` characters are kept.
+    """
 
     allow_private: bool = False
     timeout: float = DEFAULT_TIMEOUT
+    most: int = MOST_ANSWER
     _client: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +90,7 @@ class Web:
         except httpx2.HTTPError as error:
             # From here on the request was, perhaps, read.
             raise TransportError(f"{host} broke off: {_said(error)}", unknown=True) from None
-        text = response.text[:MOST_ANSWER]
+        text = response.text[: self.most]
         if response.is_success:
             return Answer(response.status_code, text, response.headers)
         raise failure(host, response.status_code, text, response.headers)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify import beats, outbox
-from watchkeeper.oncall import store
+from watchkeeper.oncall import calendars, store
 from watchkeeper.oncall.calling import changes_of, ways
 from watchkeeper.oncall.schedule.rules import gaps
 from watchkeeper.spec.model import Specs
@@ -78,7 +78,8 @@ def invariants(conn: Connection, now: Seconds) -> list[Fault]:
 
 def readiness(conn: Connection, specs: Specs, now: Seconds) -> list[Fault]:
     """What would make a page fail to reach somebody: gaps, and people who cannot be told."""
-    return [*_unreachable(specs), *_gaps(conn, specs, now), *_nobody(specs)]
+    calendar = [Fault(code, 1, text) for code, text in calendars.weak(conn, specs, now)]
+    return [*_unreachable(specs), *_gaps(conn, specs, now), *_nobody(specs), *calendar]
 
 
 def _nobody(specs: Specs) -> list[Fault]:

@@ -350,6 +350,24 @@ def add_change(conn: Connection, change: Change, now: Seconds) -> None:
     conn.execute(insert(schedule_change).values(**asdict(change), created_at=now, removed=False))
 
 
+def replace_calendar(conn: Connection, schedule: str, made: Sequence[Change]) -> bool:
+    """Keep what a calendar says in place of what it said; False when that is the same.
+
+    Such changes count as made at the beginning of time: all others come after them.
+    """
+    c = schedule_change.c
+    mine = c.schedule == schedule, c.kind == "calendar"
+    was = conn.execute(select(c.id, c.start, c.end, c.user).where(*mine)).all()
+    now = {(m.id, m.start, m.end, m.user) for m in made}
+    if {tuple(row) for row in was} == now:
+        return False
+    conn.execute(schedule_change.delete().where(*mine))
+    rows = [{**asdict(m), "created_at": 0.0, "removed": False} for m in made]
+    if rows:
+        conn.execute(insert(schedule_change), rows)
+    return True
+
+
 def remove_change(conn: Connection, change_id: str) -> bool:
     """Take one back; it stays on record. False when there is none."""
     c = schedule_change.c

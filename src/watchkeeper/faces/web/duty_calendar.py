@@ -53,6 +53,7 @@ class Block:
     tone: int
     kind: str
     href: str
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ class _Drawing:
             blocks = [self._block(s, start, end, "Shadow") for s in found]
             yield Lane("Shadow", "shadow", blocks)
         tried = [self.asked.proposed] if self.asked.proposed else []
-        shown = [c for c in (*self.changes, *tried) if c.start < end and c.end > start]
+        made = [c for c in (*self.changes, *tried) if c.kind != "calendar"]
+        shown = [c for c in made if c.start < end and c.end > start]
         for i, apart in enumerate(_apart(shown)):
             blocks = [self._change(c, start, end) for c in apart]
             yield Lane("Changes" if i == 0 else "", "changes", blocks)
@@ -246,6 +248,7 @@ class _Drawing:
             self._tone(shift.users),
             kind,
             link(shift) if link else "",
+            "" if width < 5.5 else _fitting(who, 2.4) if width < 24 else who,
         )
 
     def _change(self, change: Change, start: Seconds, end: Seconds) -> Block:

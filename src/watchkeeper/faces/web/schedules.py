@@ -149,7 +149,7 @@ def change_rows(changes: Sequence[Change], specs: Specs, zone: str) -> list[Chan
                 x for x in (c.reason, f"by {c.author}", "" if c.schedule else "all schedules") if x
             ),
         )
-        for c in sorted(changes, key=lambda c: c.start)
+        for c in sorted((c for c in changes if c.kind != "calendar"), key=lambda c: c.start)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from watchkeeper.kernel.clock import Seconds
 
-ChangeKind = Literal["override", "swap", "leave"]
+ChangeKind = Literal["override", "swap", "leave", "calendar"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Change:
 
     override: ``user`` takes over, from ``replaces`` or ('') from everybody. swap: ``user`` takes
     the shifts of ``replaces``. leave: ``replaces`` is away, in all schedules when ``schedule`` is
-    ''; ``user`` stands in, or ('') whoever is next in the rotation.
+    ''; ``user`` stands in, or ('') whoever is next in the rotation. calendar: what a calendar that
+    is read in place of layers says; ``user`` may be several, joined with '+'.
     """
 
     id: str

@@ -33,7 +33,7 @@ def on_call(schedule: ScheduleDefinition, changes: Sequence[Change], at: Seconds
         if change.start <= at < change.end:
             after = _after(change, users)
             if after != users:
-                users, reason = after, change.kind
+                users, reason = after, "" if change.kind == "calendar" else change.kind
     shadows = tuple(
         user
         for each in schedule.layers
@@ -80,6 +80,8 @@ def _turn(layer: LayerDefinition, away: frozenset[str], at: Seconds, zone: str) 
 def _after(change: Change, users: tuple[str, ...]) -> tuple[str, ...]:
     if change.kind == "leave" and not change.user:
         return users
+    if change.kind == "calendar":
+        return tuple(change.user.split("+"))
     if change.kind == "override" and not change.replaces:
         return (change.user,)
     if change.replaces not in users:
