@@ -30,7 +30,7 @@ from watchkeeper.oncall.model import Site
 from watchkeeper.postmortems.trackers import open_tracker
 from watchkeeper.postmortems.trackers.model import Tracker
 from watchkeeper.spec.duty import ChannelDefinition
-from watchkeeper.spec.model import SourceDefinition, SourceType
+from watchkeeper.spec.model import SourceDefinition, SourceType, Specs
 from watchkeeper.store import Database
 
 
@@ -95,6 +95,13 @@ def build_loop(
 ) -> Loop:
     """A loop that ticks the engine by the machine's clock, and a pager that runs beside it."""
     return Loop(engine, clock or SystemClock(), interval, pager)
+
+
+def limit_of(specs: Specs, channel: str) -> int:
+    """Messages a minute that a channel may send; 0: no limit."""
+    definition = specs.duty.channels.get(channel)
+    written = definition.settings.get("per_minute", 0) if definition else 0
+    return written if isinstance(written, int) else 0
 
 
 class Channels:
@@ -174,6 +181,7 @@ def build_pager(
         workers,
         told,
     )
+    sender.limit = lambda name: limit_of(board.posting.specs, name)
     if isinstance(clock, SteadyClock):
         sender.keep_time = lambda conn: clock.observe(beats.wall(conn))
     return PagerLoop(Pager(db, lambda: board.posting.specs, site, sender), clock)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
 from watchkeeper.notify import beats, figures, outbox, rules
+from watchkeeper.notify.limits import Allowance, Limit, unlimited
 from watchkeeper.notify.model import Receipt, Transport, TransportError
 from watchkeeper.notify.outbox import Claim, Delivery, NewDelivery
 from watchkeeper.notify.replicas import Watch
@@ -67,6 +68,7 @@ class Sender:
     room: int = 32
     on_result: Callable[[Outcome], None] | None = None
     keep_time: Callable[[Connection], Seconds] | None = None
+    limit: Limit = unlimited
     _beat: int = 0
     _ahead: Seconds | None = None
     _going: int = 0
@@ -110,7 +112,7 @@ class Sender:
             # Whoever claims is known to live: a claim of nobody's would be freed at once. This also
             # holds off others who have just found us gone, after a pause.
             beats.beat(conn, self.name, self._beat, VERSION, now, self._ahead)
-            claims = claim(conn, self.name, now, free)
+            claims = claim(conn, self.name, now, free, self.limit)
         for each in claims:
             self._going += 1
             self.run(lambda c=each: self._send(c))  # type: ignore[misc]
@@ -176,15 +178,20 @@ class Sender:
             outbox.enqueue(conn, [next_channel(row, outcome.at)], outcome.at)
 
 
-def claim(conn: Connection, owner: str, now: Seconds, limit: int) -> list[Claim]:
+def claim(
+    conn: Connection, owner: str, now: Seconds, limit: int, limits: Limit = unlimited
+) -> list[Claim]:
     """Take what is due: one message an address at a time, pages that pile up in one message."""
     claims: list[Claim] = []
+    allowance = Allowance(conn, limits, now)
     seen: set[tuple[str, str]] = set()
     for row in outbox.ready(conn, now, limit * 4):
         where = (row.channel, row.address)
         if where in seen or len(claims) >= limit:
             continue
         if row.kind not in rules.BUNDLED:
+            if not allowance.take(row):
+                continue
             claims.append(Claim(outbox.lease(conn, row, owner)))
             continue
         seen.add(where)
@@ -192,6 +199,8 @@ def claim(conn: Connection, owner: str, now: Seconds, limit: int) -> list[Claim]
         held = rules.hold_until(sent, last, now)
         if held is not None:
             outbox.put_off_all(conn, row, now, held)
+            continue
+        if not allowance.take(row):
             continue
         claims.append(_with_others(conn, outbox.lease(conn, row, owner), owner, now, sent))
     return claims
