@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from watchkeeper.access.model import Principal
 from watchkeeper.alerting.heartbeats import exit_code, to_row
 from watchkeeper.alerting.intake.reading import links_of
 from watchkeeper.alerting.model import Alert, Signal, SignalAction, Urgency
@@ -18,8 +17,8 @@ from watchkeeper.alerting.store_intake import Tally
 from watchkeeper.faces import alert_pages
 from watchkeeper.faces.alerts import Alerts, Filter, fresh_key
 from watchkeeper.faces.api import render
+from watchkeeper.faces.api.asked import actor, plain
 from watchkeeper.kernel.clock import Seconds, iso
-from watchkeeper.kernel.errors import UserError
 from watchkeeper.store.timeline import Event
 
 AlertId = Annotated[int, Path(ge=1, le=2**53)]
@@ -96,7 +95,7 @@ def _alerts(router: APIRouter, alerts: Alerts) -> None:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         """Alerts, newest first. Give `next` as `after` to go on."""
-        asked = Filter(state, _plain(service), urgency, _plain(integration), _plain(q), severity)
+        asked = Filter(state, plain(service), urgency, plain(integration), plain(q), severity)
         found = alerts.find(asked, after, limit)
         more = found[-1].id if len(found) == limit else None
         return {"alerts": [alert_json(a) for a in found], "next": more}
@@ -104,7 +103,7 @@ def _alerts(router: APIRouter, alerts: Alerts) -> None:
     @router.post("/alerts", status_code=202, tags=["alerts"])
     def send_alert(body: SignalIn) -> dict[str, Any]:
         """Open, acknowledge or close an alert."""
-        key = _plain(body.key) or fresh_key()
+        key = plain(body.key) or fresh_key()
         made = alerts.send(_signal(body, key))
         return {"id": made.alert_id, "key": key, "created": made.created, "state": made.state}
 
@@ -118,7 +117,7 @@ def _alerts(router: APIRouter, alerts: Alerts) -> None:
     @router.post("/alerts/{alert_id}/close", tags=["alerts"])
     def close_alert(alert_id: AlertId, body: CloseIn, request: Request) -> dict[str, Any]:
         """It is over; its key is free. To acknowledge, use its page."""
-        return alert_json(alerts.close(alert_id, _actor(request), _plain(body.reason)))
+        return alert_json(alerts.close(alert_id, actor(request), plain(body.reason)))
 
 
 def _silences(router: APIRouter, alerts: Alerts) -> None:
@@ -133,7 +132,7 @@ def _silences(router: APIRouter, alerts: Alerts) -> None:
     ) -> dict[str, Any]:
         """Which open alerts a silence with these matchers would hold for, and the pages of which
         every open alert matches."""
-        matchers = [matcher_of(_plain(m)) for m in matcher]
+        matchers = [matcher_of(plain(m)) for m in matcher]
         found = alert_pages.matched(alert_pages.everything_open(alerts), matchers)
         return {
             "count": len(found.alerts),
@@ -144,15 +143,15 @@ def _silences(router: APIRouter, alerts: Alerts) -> None:
     @router.post("/silences", status_code=201, tags=["silences"])
     def add_silence(body: SilenceIn, request: Request) -> dict[str, Any]:
         """Keep people from being called for alerts that match all. The alerts are kept."""
-        matchers = [matcher_of(_plain(m)) for m in body.matchers]
+        matchers = [matcher_of(plain(m)) for m in body.matchers]
         start = None if body.start is None else render.seconds(body.start)
-        end, reason = render.seconds(body.end), _plain(body.reason)
-        return silence_json(alerts.silence(matchers, start, end, _actor(request), reason))
+        end, reason = render.seconds(body.end), plain(body.reason)
+        return silence_json(alerts.silence(matchers, start, end, actor(request), reason))
 
     @router.delete("/silences/{silence_id}", status_code=204, tags=["silences"])
     def end_silence(silence_id: Annotated[str, Path(max_length=32)], request: Request) -> Response:
         """End a silence now; alerts that it kept quiet call people."""
-        alerts.end_silence(_plain(silence_id), _actor(request))
+        alerts.end_silence(plain(silence_id), actor(request))
         return Response(status_code=204)
 
 
@@ -175,19 +174,19 @@ def _integrations(router: APIRouter, alerts: Alerts) -> None:
     @router.post("/integrations/{name:path}/test", status_code=202, tags=["integrations"])
     def send_test(name: str, body: TestIn, request: Request) -> dict[str, Any]:
         """A test alert through this door: as information, or for whoever it would call."""
-        made = alerts.test(_plain(name), _actor(request), body.calls)
+        made = alerts.test(plain(name), actor(request), body.calls)
         return {"id": made.alert_id, "created": made.created, "state": made.state}
 
     @router.post("/integrations/{name:path}/keys", status_code=201, tags=["integrations"])
     def make_key(name: str, body: KeyIn, request: Request) -> dict[str, Any]:
         """A new key, shown this once."""
-        key = alerts.make_key(_plain(name), _plain(body.name), _actor(request))
+        key = alerts.make_key(plain(name), plain(body.name), actor(request))
         return {"integration": name, "name": body.name, "key": key}
 
     @router.delete("/integrations/{name:path}/keys/{key}", status_code=204, tags=["integrations"])
     def revoke_key(name: str, key: str, request: Request) -> Response:
         """Close a key for good."""
-        alerts.revoke_key(_plain(name), _plain(key), _actor(request))
+        alerts.revoke_key(plain(name), plain(key), actor(request))
         return Response(status_code=204)
 
     @router.get("/heartbeats", tags=["integrations"])
@@ -217,21 +216,14 @@ def _signal(body: SignalIn, key: str) -> Signal:
     return Signal(
         key=key,
         action=SignalAction(body.action),
-        summary=_plain(body.summary),
+        summary=plain(body.summary),
         severity=body.severity,
-        service=_plain(body.service),
-        source=_plain(body.source),
-        labels={_plain(k)[:500]: _plain(v)[:5000] for k, v in body.labels.items()},
-        links=links_of([("Link", _plain(body.url))]),
+        service=plain(body.service),
+        source=plain(body.source),
+        labels={plain(k)[:500]: plain(v)[:5000] for k, v in body.labels.items()},
+        links=links_of([("Link", plain(body.url))]),
         urgency=Urgency(body.urgency) if body.urgency else None,
     )
-
-
-def _plain(text: str) -> str:
-    """A text that both databases keep. Raises UserError."""
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise UserError("A text holds a NUL or half a character.", "Send plain UTF-8.")
-    return text
 
 
 def alert_json(alert: Alert) -> dict[str, Any]:
@@ -307,8 +299,3 @@ def _event_json(event: Event) -> dict[str, Any]:
 
 def _when(at: Seconds | None) -> str | None:
     return None if at is None else iso(at)
-
-
-def _actor(request: Request) -> str:
-    principal: Principal | None = request.state.principal
-    return principal.name if principal else "unknown"

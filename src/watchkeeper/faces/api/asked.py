@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from watchkeeper.access.model import Principal
+from watchkeeper.kernel.errors import UserError
 
 
 def actor(request: Request) -> str:
@@ -14,5 +15,7 @@ def actor(request: Request) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without zero characters, of which PostgreSQL keeps none."""
-    return text.replace("\0", "")
+    """A text that both databases keep. Raises UserError."""
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise UserError("A text holds a NUL or half a character.", "Send plain UTF-8.")
+    return text

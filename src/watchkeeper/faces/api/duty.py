@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from watchkeeper.access.model import Principal
 from watchkeeper.faces.api import render
+from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.duty_json import change_json, page_json, shift_json, story_json
 from watchkeeper.faces.api.reach import reach_routes
 from watchkeeper.faces.duty import Duty
@@ -91,32 +92,32 @@ def _answers(router: APIRouter, duty: Duty) -> None:
     @router.post("/pages/{page_id}/ack", tags=["pages"])
     def acknowledge(page_id: PageId, request: Request) -> dict[str, Any]:
         """I have it: nobody is called any more."""
-        return page_json(duty.acknowledge(page_id, _actor(request)))
+        return page_json(duty.acknowledge(page_id, actor(request)))
 
     @router.post("/pages/{page_id}/resolve", tags=["pages"])
     def resolve(page_id: PageId, request: Request) -> dict[str, Any]:
         """It is over; its alerts close."""
-        return page_json(duty.resolve(page_id, _actor(request)))
+        return page_json(duty.resolve(page_id, actor(request)))
 
     @router.post("/pages/{page_id}/snooze", tags=["pages"])
     def snooze(page_id: PageId, body: Snooze, request: Request) -> dict[str, Any]:
         """Call again after this time."""
-        return page_json(duty.snooze(page_id, _actor(request), body.seconds))
+        return page_json(duty.snooze(page_id, actor(request), body.seconds))
 
     @router.post("/pages/{page_id}/reassign", tags=["pages"])
     def reassign(page_id: PageId, body: Names, request: Request) -> dict[str, Any]:
         """Call these instead, from now on."""
-        return page_json(duty.reassign(page_id, _actor(request), body.to, body.note))
+        return page_json(duty.reassign(page_id, actor(request), body.to, body.note))
 
     @router.post("/pages/{page_id}/responders", tags=["pages"])
     def add_responders(page_id: PageId, body: Names, request: Request) -> dict[str, Any]:
         """Call these as well."""
-        return {"called": list(duty.add_responders(page_id, _actor(request), body.to))}
+        return {"called": list(duty.add_responders(page_id, actor(request), body.to))}
 
     @router.post("/pages/{page_id}/notes", status_code=201, tags=["pages"])
     def add_note(page_id: PageId, body: Note, request: Request) -> dict[str, Any]:
         """Write into the page's story."""
-        duty.note(page_id, _actor(request), body.text)
+        duty.note(page_id, actor(request), body.text)
         return {"page": page_id}
 
 
@@ -177,14 +178,14 @@ def _schedules(router: APIRouter, duty: Duty) -> None:
         start, end = render.seconds(body.start), render.seconds(body.end)
         schedule = "" if name == "*" else name
         made = duty.change(
-            schedule, body.kind, start, end, body.user, body.replaces, body.reason, _actor(request)
+            schedule, body.kind, start, end, body.user, body.replaces, body.reason, actor(request)
         )
         return change_json(made)
 
     @router.delete("/schedules/changes/{change_id}", status_code=204, tags=["oncall"])
     def remove_change(change_id: str, request: Request) -> Response:
         """Take a change back."""
-        duty.remove_change(change_id, _actor(request))
+        duty.remove_change(change_id, actor(request))
         return Response(status_code=204)
 
 
@@ -194,8 +195,3 @@ def _self(request: Request) -> str:
     if principal is None or principal.user is None:
         raise UserError("This token belongs to no person.", "Give `user`, or a token of a person.")
     return principal.user
-
-
-def _actor(request: Request) -> str:
-    principal: Principal | None = request.state.principal
-    return principal.name if principal else "unknown"

@@ -12,6 +12,7 @@ from watchkeeper.access.audit import MOST_EXPORTED, Search
 from watchkeeper.access.model import Account, Principal, Role
 from watchkeeper.access.people import NewAccount
 from watchkeeper.faces.api import render
+from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.people import MOST_LISTED, People
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.clock import iso
@@ -87,7 +88,7 @@ def _users(router: APIRouter, people: People) -> None:
         new = NewAccount(
             body.name, body.password, body.role, body.display_name, body.email, body.team_roles
         )
-        return user_json(people.add(new, _actor(request)))
+        return user_json(people.add(new, actor(request)))
 
     @router.get("/users/{name}", tags=["people"])
     def get_user(name: str) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _users(router: APIRouter, people: People) -> None:
         return user_json(
             people.change(
                 name,
-                _actor(request),
+                actor(request),
                 role=body.role,
                 team_roles=body.team_roles,
                 display_name=body.display_name,
@@ -112,7 +113,7 @@ def _users(router: APIRouter, people: People) -> None:
     @router.post("/users/{name}/password", status_code=204, tags=["people"])
     def set_password(name: str, body: PasswordIn, request: Request) -> Response:
         """Set a password; all of the person's sessions end."""
-        people.set_password(name, body.password, _actor(request))
+        people.set_password(name, body.password, actor(request))
         return Response(status_code=204)
 
 
@@ -169,8 +170,3 @@ def user_json(account: Account) -> dict[str, Any]:
         "created_at": iso(account.created_at),
         "disabled_at": None if account.disabled_at is None else iso(account.disabled_at),
     }
-
-
-def _actor(request: Request) -> str:
-    principal: Principal | None = request.state.principal
-    return principal.name if principal else "unknown"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from watchkeeper.access.model import Principal
+from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.duty_json import delivery_json, page_json, when
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.reaching import (
@@ -64,7 +64,7 @@ def _drills(router: APIRouter, duty: Duty) -> None:
     @router.post("/drills", status_code=201, tags=["drills"])
     def start_drill(body: DrillIn, request: Request) -> dict[str, Any]:
         """A real page through the real ways of a policy."""
-        return page_json(duty.drill(body.policy, _actor(request)))
+        return page_json(duty.drill(body.policy, actor(request)))
 
     @router.get("/drills", tags=["drills"])
     def list_drills() -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ def _channels(router: APIRouter, duty: Duty) -> None:
     @router.post("/channels/{name}/test", status_code=202, tags=["channels"])
     def test_channel(name: str, body: TestIn, request: Request) -> dict[str, Any]:
         """Send a test message; its outcome is under `deliveries`, by this key."""
-        return {"key": duty.test_channel(name, body.address, _actor(request))}
+        return {"key": duty.test_channel(name, body.address, actor(request))}
 
     @router.get("/deliveries", tags=["channels"])
     def list_deliveries(
@@ -197,8 +197,3 @@ def contact_json(view: ContactView, shown: Shown) -> dict[str, Any]:
         "drilled_at": when(view.drilled_at),
         "last": delivery_json(view.last) if view.last else None,
     }
-
-
-def _actor(request: Request) -> str:
-    principal: Principal | None = request.state.principal
-    return principal.name if principal else "unknown"

@@ -9,12 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from watchkeeper import __version__
-from watchkeeper.access.model import Principal
 from watchkeeper.faces.actions import actions_of
 from watchkeeper.faces.alerts import alerts_of
 from watchkeeper.faces.api import render
 from watchkeeper.faces.api.actions import action_routes
 from watchkeeper.faces.api.alerts import alert_routes
+from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
@@ -103,7 +103,7 @@ def _correction_routes(router: APIRouter, services: Services) -> None:
     def add_correction(name: str, body: CorrectionIn, request: Request) -> dict[str, Any]:
         """Exclude an interval from this SLO's arithmetic, with a reason."""
         made = services.add_correction(
-            name, render.seconds(body.start), render.seconds(body.end), body.reason, _actor(request)
+            name, render.seconds(body.start), render.seconds(body.end), body.reason, actor(request)
         )
         return render.correction_json(made)
 
@@ -112,7 +112,7 @@ def _correction_routes(router: APIRouter, services: Services) -> None:
     )
     def remove_correction(name: str, correction_id: str, request: Request) -> Response:
         """Count a corrected interval again."""
-        services.remove_correction(name, correction_id, _actor(request))
+        services.remove_correction(name, correction_id, actor(request))
         return Response(status_code=204)
 
 
@@ -140,11 +140,6 @@ def _context_routes(router: APIRouter, services: Services) -> None:
             "in_use": [str(f) for f in posting.findings],
             "not_taken_over": [str(f) for f in posting.reload_problem],
         }
-
-
-def _actor(request: Request) -> str:
-    principal: Principal | None = request.state.principal
-    return principal.name if principal else "unknown"
 
 
 def _our_error(_: Request, error: Exception) -> JSONResponse:
