@@ -13,6 +13,8 @@ from benchmarks.failures.counting import Load, Row, settle, until
 from benchmarks.failures.systems import Process, System
 from tests.support.receiver import Arrival, Mood, Receiver
 
+LOADED = 8.0
+"""Seconds at least for which alerts come in while the database is in trouble, and after that."""
 GIVE_UP = 90.0
 """Seconds after which what has not arrived is lost."""
 
@@ -161,7 +163,8 @@ def interrupted(trouble: Callable[[], None]) -> Case:
     """Alerts come in all the time, and meanwhile this happens to the database."""
 
     def case(bed: Bed) -> set[int]:
-        load = Load(bed.system, 0, bed.alerts * 10)
+        many = bed.alerts * 10
+        load = Load(bed.system, 0, many, pause=LOADED / many)
         load.start()
         time.sleep(1.5)
         began = time.monotonic()
