@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from watchkeeper.faces.addresses import shown_in
 from watchkeeper.faces.web import words
+from watchkeeper.faces.web.reached import proof_badge
+from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify.outbox import Delivery
 from watchkeeper.oncall.store import Proof
@@ -21,8 +23,9 @@ class ContactRow:
     name: str
     channel: str
     address: str
-    verified: str
-    drilled: str
+    badge: Badge
+    proof: str
+    proved: bool
     last: str
     key: str
 
@@ -31,6 +34,7 @@ def contacts(
     specs: Specs,
     proofs: Mapping[tuple[str, str, str], Proof],
     outcomes: Mapping[tuple[str, str], Delivery],
+    now: Seconds,
 ) -> list[ContactRow]:
     """Every contact of every user."""
     rows = []
@@ -44,8 +48,9 @@ def contacts(
                     user.display_name,
                     contact.channel,
                     shown_in(specs, contact.channel, contact.address),
-                    _when(proof.verified_at if proof else None),
-                    _when(proof.drilled_at if proof else None),
+                    proof_badge(_proved_at(proof), now),
+                    _proof_words(proof),
+                    proof is not None and _proved_at(proof) is not None,
                     outcome(last),
                     outcome_key(last),
                 )
@@ -71,5 +76,12 @@ def outcome_key(row: Delivery | None) -> str:
     return "spent" if row.state == "failed" else "watch"
 
 
-def _when(at: Seconds | None) -> str:
-    return "never" if at is None else words.day_clock(at)
+def _proved_at(proof: Proof | None) -> Seconds | None:
+    times = (proof.verified_at, proof.drilled_at) if proof else ()
+    return max((at for at in times if at is not None), default=None)
+
+
+def _proof_words(proof: Proof | None) -> str:
+    """When a code came back, and when a drill was answered."""
+    told = (("code", proof.verified_at), ("drill", proof.drilled_at)) if proof else ()
+    return ", ".join(f"{what} {words.day_clock(at)}" for what, at in told if at is not None)

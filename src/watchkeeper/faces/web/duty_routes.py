@@ -11,18 +11,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from watchkeeper.access.model import Principal
+from watchkeeper.access.model import Permission, Principal
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.guard import same_origin
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import duty_rota as rota
 from watchkeeper.faces.web import duty_views as views
 from watchkeeper.faces.web import words
+from watchkeeper.faces.web.acting import allowed
 from watchkeeper.faces.web.drills import drill_routes
 from watchkeeper.faces.web.load_page import load_routes
 from watchkeeper.faces.web.oncall_now import oncall_routes
 from watchkeeper.faces.web.policies_page import policy_routes
-from watchkeeper.faces.web.render import Pages, may_write
+from watchkeeper.faces.web.render import Pages
 from watchkeeper.faces.web.routes import Handlers, read_form
 from watchkeeper.faces.web.schedules import schedule_routes
 from watchkeeper.faces.web.shifts import shift_routes
@@ -97,8 +98,8 @@ class DutyHandlers:
     ) -> Response:
         """How people are reached, and the last proof."""
         specs, now = self.duty.specs(), self._now()
-        found = rota.contacts(specs, self.duty.proofs(), self.duty.outcomes())
-        unproved = sum(c.verified == "never" and c.drilled == "never" for c in found)
+        found = rota.contacts(specs, self.duty.proofs(), self.duty.outcomes(), now)
+        unproved = sum(not c.proved for c in found)
         blocks = []
         for channel in specs.duty.channels.values():
             last = self.duty.deliveries(channel.name, 5)
@@ -115,8 +116,8 @@ class DutyHandlers:
             else "Every contact is proved",
             contacts=found,
             channels=blocks,
-            drills=[views.page_row(p, specs, now) for p in self.duty.drills(20)],
-            may_respond=may_write(request),
+            may_respond=allowed(request, Permission.RESPOND),
+            may_test=allowed(request, Permission.EDIT),
             problem=problem,
             said=said,
         )

@@ -111,7 +111,7 @@ class ShiftHandlers(Acting):
             users=[(u.name, u.display_name) for u in specs.duty.users.values()],
             headline=_headline(person, mine, now, own),
             zone=zone,
-            shifts=[self._row(s, shift, person, now) for s, shift in mine][:12],
+            shifts=[self._row(s, shift, person, now) for s, shift in mine][:10],
             hours=self._hours(person, mine, now),
             open_pages=[
                 duty_views.page_row(p, specs, now) for p in reads.pages_of(self.duty, person.name)
@@ -229,7 +229,7 @@ class ShiftHandlers(Acting):
         )  # fmt: skip
         if kept is None:
             raise NotFound("You have no such contact.", "Contacts are defined with the user.")
-        self.duty.test_channel(channel, kept.address, actor(request))
+        self.duty.test_channel(channel, address, actor(request))
         return self._shown(request, {"said": f"A test is on its way to {address}."})
 
 
