@@ -56,6 +56,9 @@ class Incident:
     engine must look at it next. ``began_at``/``detected_at``/…: UTC epoch seconds, the times that
     durations are computed from; each may be set by a person, with a reason on the timeline.
     ``services``/``slos``/``journeys``: what is affected. ``merged_into``: the one that goes on.
+    ``causes``: what kind of thing it was, in words of the team (`bad-deploy`). ``fingerprint``: of
+    its alert and cause, by which it is known again. ``entries``: how many the timeline has;
+    ``head``: the digest of the last one.
     """
 
     id: int
@@ -80,6 +83,10 @@ class Incident:
     due_at: Seconds | None = None
     merged_into: int | None = None
     drill: bool = False
+    causes: tuple[str, ...] = ()
+    fingerprint: str = ""
+    entries: int = 0
+    head: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -100,8 +107,9 @@ class Entry:
     """One entry of the timeline; never changed once written.
 
     ``at``: when it happened; ``written_at``: when it was written. ``source``: web, api, cli, slack,
-    matrix, engine. ``amends``: the entry that this one corrects. ``digest``: SHA-256, hex, over the
-    entry and ``previous``, the digest of the entry before it in the same incident.
+    matrix, engine. ``amends``: the number of the entry that this one corrects; ``data`` then holds
+    what changes: ``text``, ``at``, ``pinned``. ``digest``: see `incidents.chain`;
+    ``previous``: that of the entry before it in the same incident, '' for the first.
     """
 
     id: int
@@ -115,9 +123,32 @@ class Entry:
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)
     amends: int | None = None
-    pinned: bool = False
     previous: str = ""
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What is to be written. ``at``: None is the time of writing."""
+
+    kind: EntryKind
+    actor: str
+    source: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    at: Seconds | None = None
+    amends: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry as it is read now: with its amendments applied, and how often it was amended."""
+
+    entry: Entry
+    text: str
+    at: Seconds
+    pinned: bool = False
+    amendments: int = 0
 
 
 @dataclass(frozen=True, slots=True)
