@@ -146,6 +146,8 @@ def mutated_data(draw: st.DrawFn) -> str:
 
 @settings(deadline=None, max_examples=350)
 @example("metadata: {name: a}\n---\nmetadata: {name: a}\n")
+@example("? 'a\n\n  b'\n: 1\n")
+@example('"a\\u2028\\x85\\r": "b\\nc"\n')
 @given(mutated_data())
 def test_lint_answers_to_a_good_file_with_values_exchanged(text: str) -> None:
     assert answers(text) in (0, 2)

@@ -42,4 +42,13 @@ class Finding:
     def __str__(self) -> str:
         expected = f"; expected {self.expected}" if self.expected else ""
         fix = f"; {self.fix}" if self.fix else ""
-        return f"{self.place}: {self.severity}: {self.message}{expected}{fix} [{self.code}]"
+        said = f"{self.message}{expected}{fix}"
+        return f"{self.place}: {self.severity}: {on_one_line(said)} [{self.code}]"
+
+
+def on_one_line(said: str) -> str:
+    """The text with what breaks a line, or cannot be seen, written as its escape (``\\n``).
+
+    What is quoted in a finding is the user's own text; a key may hold a line break.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in said)
