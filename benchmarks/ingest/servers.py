@@ -115,7 +115,7 @@ def alerta(directory: Path, url: str, distinct: int) -> Iterator[Target]:
     config.write_text(f"DATABASE_URL = '{url}'\nSECRET_KEY = 'benchmark'\nAUTH_REQUIRED = False\n")
     command = [str(python.with_name("gunicorn")), "--bind", f"127.0.0.1:{port}", "--workers", "2"]
     command += ["--keep-alive", "60", "--worker-class", "gthread", "--threads", "8"]
-    command += ["alerta.wsgi:app"]
+    command += ["alerta:create_app()"]
     extra = {"ALERTA_SVR_CONF_FILE": str(config)}
     health = f"http://127.0.0.1:{port}/management/gtg"
     with _running(command, directory, health, extra) as pid:
@@ -157,7 +157,10 @@ def _running(
         cwd=directory,
     )
     try:
-        wait_until(lambda: answers(health), 60, f"{command[0]} answers: {log.read_text()[-2000:]}")
+        try:
+            wait_until(lambda: answers(health), 60, f"{command[0]} answers")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {log.read_text()[-2000:]}") from None
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
