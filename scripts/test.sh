@@ -11,7 +11,7 @@ started=$SECONDS
 PY=$PY bash scripts/check.sh
 checks=$?
 checked=$SECONDS
-"$PY" -m pytest -n 2 --dist worksteal -o faulthandler_timeout=240 --durations=10 --durations-min=5 "$@" </dev/null
+"$PY" -m pytest -n 3 --dist worksteal -o faulthandler_timeout=240 --durations=10 --durations-min=5 "$@" </dev/null
 tests=$?
 
 word() { [ "$1" -eq 0 ] && echo passed || echo "FAILED ($1)"; }

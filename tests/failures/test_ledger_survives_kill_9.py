@@ -22,7 +22,7 @@ from watchkeeper.slo import ledger
 from watchkeeper.store import Database
 
 ROOT = Path(__file__).parents[2]
-KILLS = 20
+KILLS = 10
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Victim:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_twenty_kills_at_random_moments_leave_whole_batches_only(
+def test_kills_at_random_moments_leave_whole_batches_only(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     seed = random.randrange(10**6)
