@@ -1,4 +1,4 @@
-"""What talks to other systems beside the pager: calendars, and trackers of action items."""
+"""What is done beside the pager: reminders, calendars, and trackers of action items."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from watchkeeper.incidents import store as incidents
+from watchkeeper.incidents import telling
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import WatchkeeperError
 from watchkeeper.oncall import calendars
@@ -35,10 +37,14 @@ class Follower:
     _busy: Lock = field(default_factory=Lock)
 
     def step(self, specs: Specs, now: Seconds) -> None:
-        """Remind owners; read calendars and talk to trackers if that is not under way already."""
+        """Remind people; read calendars and talk to trackers if that is not under way already."""
         with self.db.read() as conn:
+            late = incidents.anything_due(conn, now)
             due = store_items.anything_to_tell(conn, now)
             sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
+        if late:
+            with self.db.write() as conn:
+                telling.remind(conn, specs, self.site, now)
         if due:
             with self.db.write() as conn:
                 items_work.remind(conn, specs, self.site, now)

@@ -208,6 +208,11 @@ def due(conn: Connection, now: Seconds, limit: int = 100) -> list[Incident]:
     return _incidents(conn, query.limit(limit).with_for_update(skip_locked=True))
 
 
+def every(conn: Connection) -> list[Incident]:
+    """All incidents, the oldest first."""
+    return _incidents(conn, select(incident).order_by(incident.c.id))
+
+
 def anything_due(conn: Connection, now: Seconds) -> bool:
     """True when some incident must be looked at."""
     query = select(incident.c.id).where(incident.c.due_at <= now).limit(1)
@@ -222,6 +227,17 @@ def roles(conn: Connection, incident_id: int) -> list[RoleHolding]:
     c = incident_role.c
     query = select(incident_role).where(c.incident_id == incident_id).order_by(c.since, c.role)
     return [RoleHolding(**row) for row in conn.execute(query).mappings()]
+
+
+def roles_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[RoleHolding]]:
+    """Who has which role in each of these incidents."""
+    found: dict[int, list[RoleHolding]] = {}
+    c = incident_role.c
+    for start in range(0, len(ids), 500):
+        query = select(incident_role).where(c.incident_id.in_(ids[start : start + 500]))
+        for row in conn.execute(query.order_by(c.since, c.role)).mappings():
+            found.setdefault(int(row["incident_id"]), []).append(RoleHolding(**row))
+    return found
 
 
 def save_role(conn: Connection, holding: RoleHolding) -> None:

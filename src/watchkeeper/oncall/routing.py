@@ -111,13 +111,19 @@ def dependencies(service: str, graph: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def policy_for(alert: Alert, group: str, specs: Specs) -> EscalationPolicyDefinition | None:
-    """The alert's own, else its service's, its owner's, the one named default, the first."""
+    """The alert's own, else its service's (see `policy_of_service`)."""
     policies = specs.duty.escalation_policies
-    service = specs.services.get(group) or specs.services.get(alert.service)
-    named = (alert.escalation_policy, service.escalation_policy if service else None)
-    for name in named:
-        if name and name in policies:
-            return policies[name]
+    if alert.escalation_policy and alert.escalation_policy in policies:
+        return policies[alert.escalation_policy]
+    return policy_of_service(group if group in specs.services else alert.service, specs)
+
+
+def policy_of_service(name: str, specs: Specs) -> EscalationPolicyDefinition | None:
+    """The service's own, its owner's, the one named default, the first."""
+    policies = specs.duty.escalation_policies
+    service = specs.services.get(name)
+    if service and service.escalation_policy and service.escalation_policy in policies:
+        return policies[service.escalation_policy]
     owner = service.owner if service else None
     for policy in policies.values():
         if owner and policy.team == owner:
