@@ -161,6 +161,21 @@ TABLE: Sequence[Row] = (
     ("GET", "/api/v1/actions/verify", RESPOND),  # it asks other systems
     ("GET", "/api/v1/actions/{item_id}", READ),
     ("PATCH", "/api/v1/actions/{item_id}", RESPOND),
+    # -- incidents
+    ("GET", "/api/v1/incidents", READ),
+    ("POST", "/api/v1/incidents", RESPOND),
+    ("GET", "/api/v1/incidents/verify", READ),
+    ("GET", "/api/v1/incidents/severities", READ),
+    ("GET", "/api/v1/incidents/{incident_id}", READ),
+    ("PATCH", "/api/v1/incidents/{incident_id}", RESPOND),
+    ("GET", "/api/v1/incidents/{incident_id}/timeline", READ),
+    ("POST", "/api/v1/incidents/{incident_id}/severity", RESPOND),
+    ("POST", "/api/v1/incidents/{incident_id}/state", RESPOND),
+    ("POST", "/api/v1/incidents/{incident_id}/updates", RESPOND),
+    ("POST", "/api/v1/incidents/{incident_id}/entries", RESPOND),
+    ("PATCH", "/api/v1/incidents/{incident_id}/entries/{number}", RESPOND),
+    ("POST", "/api/v1/incidents/{incident_id}/links", RESPOND),
+    ("PUT", "/api/v1/incidents/{incident_id}/roles/{role}", RESPOND),
     # -- objectives
     ("POST", "/api/v1/backtest", READ),  # it asks, and changes nothing
     ("GET", "/", READ),

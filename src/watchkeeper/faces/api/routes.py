@@ -17,10 +17,12 @@ from watchkeeper.faces.api.alerts import alert_routes
 from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
+from watchkeeper.faces.api.incidents import incident_routes
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.duty import Duty
+from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
 from watchkeeper.slo.contract import status_json
@@ -55,6 +57,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     alert_routes(router, alerts_of(duty))
     backtest_routes(router, services)
     action_routes(router, actions_of(duty))
+    incident_routes(router, incidents_of(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

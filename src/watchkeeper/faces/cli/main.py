@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("generate:generate", "Make Prometheus rules or Grafana dashboards."),
     "heartbeat": ("heartbeat:heartbeat", "What must report, and how it is doing."),
     "import": ("convert:import_", "Read Sloth, Pyrra or OpenSLO files into a directory."),
+    "incident": ("incident:incident", "Incidents: declare, lead, tell, end."),
     "integration": ("alert:integration", "Doors for other systems' alerts, and their keys."),
     "ledger": ("ledger:ledger", "Import and export measured counts."),
     "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
@@ -38,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate:simulate", "Who would be paged, when, by what: scenarios for CI."),
     "status": ("status:status", "Show the state of every SLO."),
     "token": ("token:token", "Make, list and revoke API tokens."),
+    "verify": ("incident:verify", "Recompute the digests of every incident's timeline."),
     "user": ("user:user", "Add people, give them roles and passwords."),
 }
 
