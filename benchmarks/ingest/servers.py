@@ -164,4 +164,8 @@ def _running(
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:  # gunicorn waits for connections that are kept alive
+            process.kill()
+            process.wait(10)
