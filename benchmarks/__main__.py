@@ -25,6 +25,7 @@ BENCHMARKS = {
     "access_log": "Importing access logs",
     "overview_page": "The overview page of 5,000 SLOs",
     "backtest": "Backtesting six policies on 1,000 SLOs",
+    "intake": "Taking alerts",
     "failures": "What is lost and what comes twice when things fail",
 }
 INTRO = """\
