@@ -149,6 +149,12 @@ class Place:
         body = {"key": key, "summary": summary, "service": service, "severity": "critical"}
         assert self.send(f"/in/{self._generic}", body) == 202
 
+    def get(self, path: str, name: str = "ada") -> httpx2.Response:
+        """What this person is shown."""
+        found = httpx2.get(self.url + path, cookies={"wk_session": self.cookie(name)})
+        assert found.status_code == 200, found.text
+        return found
+
     def kept(self, alert_id: int) -> bool:
         with self.db.read() as conn:
             return store_intake.message_of(conn, alert_id) is not None

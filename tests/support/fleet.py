@@ -419,6 +419,9 @@ class FakeServices:
         """How many pages are open that nobody has."""
         return 0
 
+    def responding(self) -> int:
+        return 0
+
     def demo_note(self) -> str:
         return self.demo
 

@@ -33,6 +33,7 @@ from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.heartbeats import heartbeat_routes
+from watchkeeper.faces.web.incident_routes import incident_routes
 from watchkeeper.faces.web.integrations import integration_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.faces.web.silences import silence_routes
@@ -101,6 +102,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *ical_routes(duty),
         *alert_routes(duty, services),
         *action_routes(duty, services),
+        *incident_routes(duty, services),
         *integration_routes(duty, services),
         *silence_routes(duty, services),
         *heartbeat_routes(duty, services),

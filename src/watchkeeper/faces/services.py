@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from watchkeeper.engine.board import Board, Posting
+from watchkeeper.incidents import store as incident_store
 from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
 from watchkeeper.kernel.errors import NotFound, StoreError, UserError
 from watchkeeper.measure import store as measure_store
@@ -77,6 +78,11 @@ class Services:
         """How many pages are open that nobody has."""
         with self.db.read() as conn:
             return duty_store.count_open(conn)
+
+    def responding(self) -> int:
+        """How many incidents are open."""
+        with self.db.read() as conn:
+            return incident_store.count_open(conn)
 
     def demo_note(self) -> str:
         """What to say over every page of a demonstration."""

@@ -35,7 +35,8 @@ def assign(
     """Give a role to somebody at once; ``user`` '' leaves it empty. Raises UserError."""
     incident = rules.open_for_change(must(conn, incident_id))
     known = rules.role_named(role, specs.response.roles)
-    person(specs, user)
+    if user != by.actor:  # whoever responds may take a role, on call or not
+        person(specs, user)
     made = RoleHolding(incident.id, known.name, user, now)
     store.save_role(conn, made)
     _role_changed(

@@ -185,6 +185,13 @@ def count(conn: Connection, wanted: Wanted) -> int:
     return int(conn.execute(_where(select(func.count(incident.c.id)), wanted)).scalar_one())
 
 
+def count_open(conn: Connection) -> int:
+    """How many incidents are not over."""
+    query = select(func.count()).select_from(incident)
+    query = query.where(incident.c.state != str(IncidentState.RESOLVED))
+    return int(conn.execute(query).scalar_one())
+
+
 def of_page(conn: Connection, page_id: int) -> list[Incident]:
     """Incidents to which a page belongs, newest first."""
     named = incident_part.c.kind == "page", incident_part.c.name == str(page_id)

@@ -12,6 +12,7 @@ from watchkeeper.access.model import Permission
 from watchkeeper.faces import alert_pages
 from watchkeeper.faces.alerts import alerts_of
 from watchkeeper.faces.duty import Duty
+from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import alert_list, alert_story, page_story
 from watchkeeper.faces.web import duty_views as views
@@ -150,7 +151,8 @@ class AlertHandlers(Acting):
 
     def _story(self, request: Request) -> page_story.StoryView:
         story = self.duty.story(number(request.path_params["id"], "page"))
-        return page_story.story_view(story, self.duty.specs(), self._now())
+        found = incidents_of(self.duty).of_page(story.page.id)
+        return page_story.story_view(story, self.duty.specs(), self._now(), found)
 
     def answer(self, request: Request, form: Form) -> Response:
         """Acknowledge, resolve, hand over, snooze, note; then show where one was."""

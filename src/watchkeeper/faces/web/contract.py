@@ -46,6 +46,10 @@ class WebServices(Protocol):
         """How many pages are open that nobody has."""
         ...
 
+    def responding(self) -> int:
+        """How many incidents are open."""
+        ...
+
     def demo_note(self) -> str:
         """What to say over every page of a demonstration, or ''."""
         ...

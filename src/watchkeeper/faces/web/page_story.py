@@ -10,6 +10,7 @@ from watchkeeper.faces.duty import Story
 from watchkeeper.faces.web.alert_list import AlertRow, alert_row
 from watchkeeper.faces.web.alert_story import Figure, timeline
 from watchkeeper.faces.web.duty_views import Line, PageRow, page_row, send_line, steps_of
+from watchkeeper.incidents.model import Incident
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.oncall.model import Page, PageState
@@ -35,9 +36,12 @@ class StoryView:
     lines: Sequence[Line]
     sends: Sequence[tuple[str, str, str, str, str]]
     refresh: str
+    incidents: Sequence[tuple[int, str]] = ()
 
 
-def story_view(story: Story, specs: Specs, now: Seconds) -> StoryView:
+def story_view(
+    story: Story, specs: Specs, now: Seconds, incidents: Sequence[Incident] = ()
+) -> StoryView:
     """What is it, who has it, what comes next; then the whole story."""
     page, alerts = story.page, story.alerts
     first = alerts[0] if alerts else None
@@ -55,6 +59,7 @@ def story_view(story: Story, specs: Specs, now: Seconds) -> StoryView:
         lines=timeline((), story.events, story.deliveries, now),
         sends=[send_line(d, now) for d in story.deliveries],
         refresh=f"/parts/pages/{page.id}",
+        incidents=[(i.id, i.title) for i in incidents],
     )
 
 

@@ -77,6 +77,7 @@ class Frame:
     user: str
     may_leave: bool
     alone: int
+    responding: int
     inbox: bool
 
 
@@ -99,6 +100,7 @@ def frame(request: Request, services: WebServices, here: str) -> Frame:
         user=principal.name if principal else "",
         may_leave=principal is not None and principal.name != "anonymous",
         alone=services.alone(),
+        responding=services.responding(),
         inbox=any(c.type == "inbox" for c in services.specs().duty.channels.values()),
     )
 

@@ -34,4 +34,15 @@
     const box = document.getElementById("said");
     if (box && event.detail?.ctx?.swap === "none") box.hidden = true;
   });
+  // What was written and taken is cleared, for the next words.
+  document.addEventListener("htmx:after:request", event => {
+    const form = event.target.closest?.("form[data-clear]");
+    const status = event.detail?.ctx?.response?.status ?? 0;
+    if (form && status >= 200 && status < 300) form.reset();
+  });
+  // Ctrl+Enter sends what one writes.
+  document.addEventListener("keydown", event => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.target.closest?.("form[data-clear]")?.requestSubmit();
+  });
 })();

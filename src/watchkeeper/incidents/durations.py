@@ -1,0 +1,42 @@
+"""How long the parts of an incident took. Pure.
+
+The four times that the field compares, each in seconds from when users began to be hurt
+(``began_at``; when nobody knows that, from the detection):
+
+- to detect: until the first alert, or until somebody declared it
+- to acknowledge: from the detection until somebody had it
+- to mitigate: until users were no longer hurt
+- to resolve: until it was over
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from watchkeeper.incidents.model import Incident
+from watchkeeper.kernel.clock import Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Seconds; None: has not happened, or is not known."""
+
+    detect: float | None
+    acknowledge: float | None
+    mitigate: float | None
+    resolve: float | None
+
+
+def durations(incident: Incident) -> Durations:
+    """The times of an incident."""
+    start = incident.began_at if incident.began_at is not None else incident.detected_at
+    return Durations(
+        _between(incident.began_at, incident.detected_at),
+        _between(incident.detected_at, incident.acknowledged_at),
+        _between(start, incident.mitigated_at),
+        _between(start, incident.resolved_at),
+    )
+
+
+def _between(start: Seconds | None, end: Seconds | None) -> float | None:
+    return None if start is None or end is None else max(0.0, end - start)
