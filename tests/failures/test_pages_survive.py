@@ -13,9 +13,13 @@ from benchmarks.failures.running import CASES, CLOCK, DATABASE, Ground, run
 
 TAKE_OVER = {"sending", "paused"}
 """Cases in which another replica takes over; its goal is 3 s."""
-OFF = 3.0
-"""Seconds that a call may be off its time when the clock was set: libfaketime looks at its file
-once a second, and the processes are started again meanwhile."""
+OFF = 30.0
+"""Seconds that a call may be off its time when the clock was set by an hour: libfaketime looks at
+its file once a second, and the processes are started again meanwhile, on a machine that may be
+busy. `benchmarks.failures` measures both this and the take-over."""
+TAKEN, STORM = 10.0, 30.0
+"""Seconds until another replica goes on, and until the first page of a storm: far above the goals
+(3 and 10), which `benchmarks.failures` measures on a machine that does nothing else."""
 RUNS = {
     "sqlite": ("accepted", "sending", "refuses", "cuts", "forth", "storm"),
     "postgresql": (
@@ -49,10 +53,10 @@ def test_nothing_is_lost_and_nothing_repeated_unmarked(
     assert (row.lost, row.unmarked) == (0, 0), row
     if case in TAKE_OVER and system == "postgresql":
         assert row.seconds is not None
-        assert row.seconds < 3.0
+        assert row.seconds < TAKEN
     if case in CLOCK:
         assert row.seconds is not None
         assert row.seconds < OFF
     if case == "storm":
         assert row.seconds is not None
-        assert row.seconds < 10.0
+        assert row.seconds < STORM
