@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from watchkeeper.engine.board import Board
 from watchkeeper.faces.duty import Duty
-from watchkeeper.incidents import chain, leading, rules, store, work
+from watchkeeper.incidents import assessing, chain, leading, rules, store, work
 from watchkeeper.incidents.chain import Broken
+from watchkeeper.incidents.impact import Suggestion
 from watchkeeper.incidents.keeping import By
-from watchkeeper.incidents.model import Entry, EntryKind, Incident, RoleHolding
+from watchkeeper.incidents.model import Entry, EntryKind, Impact, Incident, RoleHolding
 from watchkeeper.incidents.store import Wanted
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
@@ -102,7 +103,27 @@ class Incidents:
         """What severities there are, the worst first, with what they mean."""
         return list(self.specs().response.severities.values())
 
+    def impact(self, incident_id: int) -> Impact:
+        """What it cost so far. Raises NotFound."""
+        now = self.clock.now()
+        with self.db.read() as conn:
+            incident = _must(conn, incident_id)
+            return assessing.measure(conn, self.specs(), self.board.posting.fleet, incident, now)
+
+    def suggest(self) -> Suggestion | None:
+        """The severity that the last minutes suggest; None: no journey is hurt."""
+        with self.db.read() as conn:
+            return assessing.suggest(conn, self.specs(), self.clock.now())
+
     # -- acting
+    def override(self, incident_id: int, what: str, value: str, why: str, by: By) -> Incident:
+        """Another figure in the place of a measured one. Raises NotFound, UserError."""
+        return self._do(
+            lambda conn, now: work.override(
+                conn, self.specs(), incident_id, what, value, why, by, now
+            )
+        )
+
     def declare(self, title: str, severity: str, by: By, **more: Any) -> Incident:  # noqa: ANN401
         """In one step; ``more`` as in `incidents.work.declare`. Raises UserError, NotFound."""
         specs = self.specs()

@@ -167,8 +167,8 @@ class Impact:
     budget: Mapping[str, float]
     users: float | None
     revenue: Mapping[str, float]
-    to_detect: float | None
-    to_acknowledge: float | None
-    to_mitigate: float | None
-    to_resolve: float | None
+    to_detect: float | None = None
+    to_acknowledge: float | None = None
+    to_mitigate: float | None = None
+    to_resolve: float | None = None
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.alerting import work as alerts_work
 from watchkeeper.incidents import clocks, leading, rules, store, telling
+from watchkeeper.incidents.impact import OVERRIDABLE
 from watchkeeper.incidents.keeping import (
     By,
     grade_of,
@@ -246,6 +247,29 @@ def set_times(
     """Set times that durations are computed from. Raises UserError."""
     changed = rules.timed(must(conn, incident_id), times, why, now)
     return kept_with(conn, changed, EntryKind.NOTE, by, now, specs, {"times": dict(times)})
+
+
+def override(
+    conn: Connection, specs: Specs, incident_id: int, what: str, value: str, why: str, by: By,
+    now: Seconds,
+) -> Incident:  # fmt: skip
+    """Put a figure of the impact in the place of the measured one; '' takes it back.
+
+    Raises UserError.
+    """
+    incident = must(conn, incident_id)
+    if what not in OVERRIDABLE:
+        raise UserError(f"{what!r} cannot be set.", f"One of: {', '.join(OVERRIDABLE)}.")
+    if value and not why.strip():
+        raise UserError("Another figure needs a reason.", "Say where it comes from.")
+    held = {k: v for k, v in incident.data.get("impact", {}).items() if k != what}
+    if value:
+        held[what] = {"value": value.strip(), "why": why.strip(), "by": by.actor}
+    after = replace(incident, data={**incident.data, "impact": held})
+    said = (
+        f"Impact, {what}: {value.strip()}, {why.strip()}" if value else f"Impact, {what}: measured"
+    )
+    return kept_with(conn, Changed(after, said), EntryKind.METRIC, by, now, specs, {"what": what})
 
 
 def describe(

@@ -11,7 +11,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from watchkeeper.kernel.clock import DAY_MINUTES, HOUR_MINUTES, Seconds, minute_of, window_end
+from watchkeeper.kernel.clock import (
+    DAY_MINUTES,
+    HOUR_MINUTES,
+    Minute,
+    Seconds,
+    minute_of,
+    window_end,
+)
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.measure.model import Batch
 from watchkeeper.slo import checks, gather, ledger, store, versions
@@ -216,16 +223,36 @@ def recent(
 
     Names that are not known are left out. SLOs without corrections are read all in one go.
     """
-    end, asked = window_end(now), set(names)
+    end = window_end(now)
+    found = _between(conn, specs, names, np.asarray([end - minutes, end], dtype=np.int64))
+    return {n: Events(row[0], row[1], int(row[2])) for n, (row,) in found.items()}
+
+
+def minutes_of(
+    conn: Connection, specs: Specs, names: Sequence[str], start: Minute, end: Minute
+) -> dict[str, FloatArray]:
+    """(good, total, seen) of each minute of [start, end): float64 [minutes, 3] by SLO.
+
+    Corrections are excluded, as everywhere. Names that are not known are left out.
+    """
+    edges = np.arange(start, max(start, end) + 1, dtype=np.int64)
+    found = _between(conn, specs, names, edges)
+    return {name: np.asarray(rows, dtype=np.float64).reshape(-1, 3) for name, rows in found.items()}
+
+
+def _between(
+    conn: Connection, specs: Specs, names: Sequence[str], edges: IntArray
+) -> dict[str, list[list[float]]]:
+    """Good, total and seen between each two edges, by SLO."""
+    asked = set(names)
     chosen = [s for s in _every_subject(conn, specs) if s.name in asked]
     excluded = store.corrections_by_slo(conn)
-    edges = np.asarray([end - minutes, end], dtype=np.int64)
-    found: dict[str, Events] = {}
+    first, last = int(edges[0]), int(edges[-1])
+    found: dict[str, list[list[float]]] = {}
     for subject, read in gather.read_together(conn, chosen, edges):
-        bound = Bounds(end - minutes, end, end, rolling=True)
+        bound = Bounds(first, last, last, rolling=True)
         view = View(read, gather.terms_of(subject, bound, {}, excluded))
-        good, total, seen = np.diff(view.cum(edges)[:, :MAY], axis=0)[0].tolist()
-        found[subject.name] = Events(good, total, int(seen))
+        found[subject.name] = np.diff(view.cum(edges)[:, :MAY], axis=0).tolist()
     return found
 
 

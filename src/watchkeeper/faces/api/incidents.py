@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from watchkeeper.faces.api import render
 from watchkeeper.faces.api.asked import actor, plain
 from watchkeeper.faces.incidents import Incidents, IncidentStory
+from watchkeeper.incidents.impact import sentence
 from watchkeeper.incidents.keeping import By
-from watchkeeper.incidents.model import MEANING, Entry, EntryKind, Incident, RoleHolding
+from watchkeeper.incidents.model import MEANING, Entry, EntryKind, Impact, Incident, RoleHolding
 from watchkeeper.incidents.rules import TIMES
 from watchkeeper.incidents.store import Wanted
 from watchkeeper.kernel.clock import Seconds, iso
@@ -114,6 +115,14 @@ class RoleIn(Strict):
     accept: bool = False
 
 
+class ImpactIn(Strict):
+    """A figure in the place of the measured one; '' takes it back."""
+
+    what: Literal["users", "revenue", "requests"]
+    value: str = Field("", max_length=200)
+    why: Why = ""
+
+
 class LinkIn(Strict):
     """What else belongs to it; or the incident that it is a part of."""
 
@@ -189,6 +198,19 @@ def _reading(router: APIRouter, incidents: Incidents) -> None:
             ]
         }  # fmt: skip
 
+    @router.get("/incidents/suggestion", tags=TAG)
+    def suggest_severity() -> dict[str, Any]:
+        """The severity that the last 5 minutes suggest, and why; null when no journey is hurt."""
+        found = incidents.suggest()
+        if found is None:
+            return {"severity": None, "why": "No journey is hurt."}
+        return {"severity": found.severity, "why": found.why}
+
+    @router.get("/incidents/{incident_id}/impact", tags=TAG)
+    def get_impact(incident_id: Id) -> dict[str, Any]:
+        """What it cost, exact to the event: requests by objective, budgets, users, revenue."""
+        return impact_json(incidents.impact(incident_id))
+
     @router.get("/incidents/{incident_id}", tags=TAG)
     def get_incident(incident_id: Id) -> dict[str, Any]:
         """One incident with its roles and its whole timeline."""
@@ -238,6 +260,12 @@ def _acting(router: APIRouter, incidents: Incidents) -> None:
                 incident_id, by(request), title=title, summary=summary, causes=causes
             )
         return story_json(incidents.story(incident_id))
+
+    @router.put("/incidents/{incident_id}/impact", tags=TAG)
+    def override_impact(incident_id: Id, body: ImpactIn, request: Request) -> dict[str, Any]:
+        """Put another figure in the place of a measured one, with a reason."""
+        incidents.override(incident_id, body.what, plain(body.value), plain(body.why), by(request))
+        return impact_json(incidents.impact(incident_id))
 
     @router.post("/incidents/{incident_id}/severity", tags=TAG)
     def set_severity(incident_id: Id, body: SeverityIn, request: Request) -> dict[str, Any]:
@@ -343,6 +371,26 @@ def incident_json(i: Incident, roles: Any) -> dict[str, Any]:  # noqa: ANN401 - 
         "entries": i.entries,
         "head": i.head,
         "roles": [role_json(r) for r in roles],
+    }
+
+
+def impact_json(i: Impact) -> dict[str, Any]:
+    """What an incident cost; durations in seconds."""
+    return {
+        "start": iso(i.start),
+        "end": iso(i.end),
+        "sentence": sentence(i),
+        "objectives": {
+            n: {"bad": i.bad[n], "total": i.total[n], "budget_share": i.budget.get(n)}
+            for n in sorted(i.bad)
+        },
+        "users": i.users,
+        "revenue": dict(i.revenue),
+        "to_detect": i.to_detect,
+        "to_acknowledge": i.to_acknowledge,
+        "to_mitigate": i.to_mitigate,
+        "to_resolve": i.to_resolve,
+        "overrides": {k: dict(v) for k, v in i.overrides.items()},
     }
 
 

@@ -335,6 +335,39 @@ def change(incident_id: int, url: str, token: str | None, as_json: bool, **given
 
 
 @incident.command()
+@incident_id
+@click.option("--set", "what", type=click.Choice(["users", "revenue", "requests"]),
+              help="Put another figure in the place of the measured one.")  # fmt: skip
+@click.option("--value", default="", help="The figure; empty: the measured one again.")
+@click.option("--why", default="", help="Where the figure comes from.")
+@common.api_options
+@common.json_option
+def impact(
+    incident_id: int,
+    what: str | None,
+    value: str,
+    why: str,
+    url: str,
+    token: str | None,
+    as_json: bool,
+) -> None:
+    """What it cost so far: requests, budget, users, revenue, and how long it took."""
+    api, path = common.Api(url, token), f"/api/v1/incidents/{incident_id}/impact"
+    body = {"what": what, "value": value, "why": why}
+    found = api.call("PUT", path, body) if what else api.get(path)
+    if as_json:
+        common.emit_json(found)
+        return
+    click.echo(f"{found['start']} to {found['end']}: {found['sentence']}")
+    for name, its in found["objectives"].items():
+        share = its["budget_share"]
+        spent = "" if share is None else f", {share:.1%} of its budget"
+        click.echo(f"  {name}: {its['bad']:,.0f} of {its['total']:,.0f} failed{spent}")
+    for what_, said in found["overrides"].items():
+        click.echo(f"  {what_} set to {said['value']} by {said['by']}: {said['why']}")
+
+
+@incident.command()
 @common.api_options
 @common.json_option
 def severities(url: str, token: str | None, as_json: bool) -> None:

@@ -27,6 +27,7 @@ from watchkeeper.faces.web.acting import (
     sorry,
 )
 from watchkeeper.incidents.export import as_document, as_markdown
+from watchkeeper.incidents.impact import sentence
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.rules import TIMES
 from watchkeeper.kernel.clock import Seconds
@@ -96,7 +97,9 @@ class IncidentHandlers(Acting):
         if page and not entered:
             story = self.duty.story(number(page, "page"))
             given = {"title": story.page.title, "service": story.page.service, "page": page}
-        specs = self._specs()
+        specs, suggestion = self._specs(), self.incidents.suggest()
+        if suggestion is not None:
+            given.setdefault("severity", suggestion.severity)
         return self.pages.page(
             request,
             "declare.html",
@@ -104,6 +107,7 @@ class IncidentHandlers(Acting):
             status,
             entered=given,
             problem=problem,
+            suggestion=suggestion,
             severities=[
                 (s, views.severity_badge(s.name, specs.response.severities))
                 for s in specs.response.severities.values()
@@ -164,7 +168,8 @@ class IncidentHandlers(Acting):
     def _room(self, request: Request) -> views.RoomView:
         story = self.incidents.story(_id(request))
         only = request.query_params.get("kind", "")[:20]
-        return views.room(story, self._specs(), actor(request), only, self._now())
+        cost = sentence(self.incidents.impact(story.incident.id))
+        return views.room(story, self._specs(), actor(request), only, self._now(), cost)
 
     def document(self, request: Request) -> Response:
         """The timeline as a file: JSON with its digests, or Markdown."""

@@ -160,6 +160,7 @@ class RoomView:
     head: str
     refresh: str
     refresh_top: str
+    cost: str = ""
 
 
 def severity_badge(name: str, severities: Mapping[str, SeverityDefinition]) -> Badge:
@@ -247,7 +248,9 @@ def _owes_public(story: IncidentStory, specs: Specs, now: Seconds) -> bool:
     return any(s.kind is clocks.NoticeKind.PUBLIC_LATE and s.at <= now for s in found)
 
 
-def room(story: IncidentStory, specs: Specs, actor: str, only: str, now: Seconds) -> RoomView:
+def room(
+    story: IncidentStory, specs: Specs, actor: str, only: str, now: Seconds, cost: str = ""
+) -> RoomView:
     """One incident. ``only``: the kind of entries to show; '' is all."""
     incident = story.incident
     told = chain.tell(story.entries)
@@ -281,6 +284,7 @@ def room(story: IncidentStory, specs: Specs, actor: str, only: str, now: Seconds
         head=incident.head,
         refresh=f"/parts/incidents/{incident.id}{query}",
         refresh_top=f"/parts/incidents/{incident.id}?half=top",
+        cost=cost,
     )
 
 

@@ -1,0 +1,60 @@
+"""Impact and suggested severity, read from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from watchkeeper.incidents import impact as rules
+from watchkeeper.incidents.durations import durations
+from watchkeeper.incidents.impact import Suggestion
+from watchkeeper.incidents.model import Impact, Incident
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.slo import work as slo_work
+from watchkeeper.slo.model import Fleet
+from watchkeeper.spec.model import Specs
+
+LATELY = 5
+"""Minutes over which a severity is suggested."""
+
+
+def affected(incident: Incident, specs: Specs) -> list[str]:
+    """The SLOs by which it is measured: its own, else those of its journeys, else its services'."""
+    if incident.slos:
+        return [n for n in incident.slos if n in specs.slos]
+    journeys = [specs.journeys[j] for j in incident.journeys if j in specs.journeys]
+    named = [s for j in journeys for s in j.slos]
+    return named or [n for n, s in specs.slos.items() if s.service in incident.services]
+
+
+def measure(
+    conn: Connection, specs: Specs, fleet: Fleet, incident: Incident, now: Seconds
+) -> Impact:
+    """What an incident cost, exact to the event, as far as it is measured."""
+    names = affected(incident, specs)
+    start, end = rules.interval(incident, now)
+    counts = slo_work.minutes_of(conn, specs, names, start, end)
+    services = {n: specs.slos[n].service for n in counts}
+    budgets = {s.name: s.budget.total for s in fleet.statuses if s.name in counts}
+    found = rules.assess(incident, counts, services, budgets, specs.services, now)
+    took = durations(incident)
+    return replace(
+        found,
+        to_detect=took.detect,
+        to_acknowledge=took.acknowledge,
+        to_mitigate=took.mitigate,
+        to_resolve=took.resolve,
+    )
+
+
+def suggest(conn: Connection, specs: Specs, now: Seconds) -> Suggestion | None:
+    """The severity that the last minutes suggest; None: no journey is hurt."""
+    names = {n: j.name for j in specs.journeys.values() for n in j.slos}
+    events = slo_work.recent(conn, specs, list(names), LATELY, now)
+    shares: dict[str, float] = {}
+    for slo, its in events.items():
+        if its.total > 0:
+            shares[names[slo]] = max(shares.get(names[slo], 0.0), its.bad / its.total)
+    critical = [j.name for j in specs.journeys.values() if j.critical]
+    return rules.suggest(shares, critical, list(specs.response.severities))
