@@ -155,7 +155,7 @@ def build_follower(db: Database, board: Board, site: Site, clock: Clock) -> Foll
     def fetch(url: str) -> str:
         return web.call("GET", url, headers={"User-Agent": "watchkeeper"}).text
 
-    return Follower(db, site, clock, opened, pool.submit, fetch)
+    return Follower(db, site, clock, opened, pool.submit, fetch, lambda: board.posting.fleet)
 
 
 def build_pager(

@@ -20,6 +20,7 @@ import watchkeeper.measure.store
 import watchkeeper.notify.beats
 import watchkeeper.notify.outbox
 import watchkeeper.oncall.store
+import watchkeeper.postmortems.store
 import watchkeeper.postmortems.store_items
 import watchkeeper.slo.ledger_tables
 import watchkeeper.slo.store
@@ -36,6 +37,7 @@ ROOMS = (
     watchkeeper.notify.beats,
     watchkeeper.notify.outbox,
     watchkeeper.oncall.store,
+    watchkeeper.postmortems.store,
     watchkeeper.postmortems.store_items,
     watchkeeper.slo.ledger_tables,
     watchkeeper.slo.store,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from sqlalchemy import Connection
+
 from watchkeeper.incidents import store as incidents
 from watchkeeper.incidents import telling
 from watchkeeper.kernel.clock import Clock, Seconds
@@ -14,10 +16,16 @@ from watchkeeper.kernel.errors import WatchkeeperError
 from watchkeeper.oncall import calendars
 from watchkeeper.oncall.calendars import Fetch
 from watchkeeper.oncall.model import Site
-from watchkeeper.postmortems import items_work, store_items
+from watchkeeper.postmortems import items_work, store, store_items
+from watchkeeper.postmortems import work as postmortems
 from watchkeeper.postmortems.items_work import Opened
+from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks for incidents that ended and have no postmortem yet."""
+NO_FLEET = Fleet((), 0.0, 0)
 
 log = logging.getLogger("watchkeeper.engine")
 
@@ -34,22 +42,38 @@ class Follower:
     opened: Opened
     run: Run
     fetch: Fetch
+    fleet: Callable[[], Fleet] = lambda: NO_FLEET
+    _looked_at: Seconds = 0.0
     _busy: Lock = field(default_factory=Lock)
 
     def step(self, specs: Specs, now: Seconds) -> None:
         """Remind people; read calendars and talk to trackers if that is not under way already."""
         with self.db.read() as conn:
             late = incidents.anything_due(conn, now)
+            owed = self._postmortems_owed(conn, specs, now)
             due = store_items.anything_to_tell(conn, now)
             sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
         if late:
             with self.db.write() as conn:
                 telling.remind(conn, specs, self.site, now)
+        if owed:
+            with self.db.write() as conn:
+                postmortems.open_owed(conn, specs, self.fleet(), self.site, now)
+                postmortems.remind(conn, specs, self.site, now)
         if due:
             with self.db.write() as conn:
                 items_work.remind(conn, specs, self.site, now)
         if sync and self._busy.acquire(blocking=False):
             self.run(lambda: self._sync(specs))
+
+    def _postmortems_owed(self, conn: Connection, specs: Specs, now: Seconds) -> bool:
+        if now - self._looked_at < LOOK_EVERY:
+            return False
+        self._looked_at = now
+        owing = [
+            s.name for s in specs.response.severities.values() if s.postmortem_within is not None
+        ]
+        return bool(store.owed(conn, owing, 1)) or store.anything_due(conn, now)
 
     def _sync(self, specs: Specs) -> None:
         try:

@@ -46,9 +46,9 @@ def as_markdown(incident: Incident, entries: Sequence[Entry]) -> str:
     took = durations(incident)
     named = [("to detect", took.detect), ("to acknowledge", took.acknowledge),
              ("to mitigate", took.mitigate), ("to resolve", took.resolve)]  # fmt: skip
-    lines = [f"# Incident {incident.id}: {_plain(incident.title)}", ""]
+    lines = [f"# Incident {incident.id}: {plain(incident.title)}", ""]
     lines += [f"{incident.severity}, {incident.state}. Declared {iso(incident.declared_at)} by "
-              f"{_plain(incident.declared_by)}.", ""]  # fmt: skip
+              f"{plain(incident.declared_by)}.", ""]  # fmt: skip
     if incident.summary:
         lines += [incident.summary, ""]
     said = [f"{what} {seconds / 60:.0f} min" for what, seconds in named if seconds is not None]
@@ -56,8 +56,8 @@ def as_markdown(incident: Incident, entries: Sequence[Entry]) -> str:
     lines += ["## Timeline (UTC)", ""]
     for told in chain.tell(entries):
         amended = " (corrected)" if told.amendments else ""
-        text = _plain(told.text)
-        lines.append(f"- {_when(told.at)} **{told.entry.kind}** {_plain(told.entry.actor)}: "
+        text = plain(told.text)
+        lines.append(f"- {_when(told.at)} **{told.entry.kind}** {plain(told.entry.actor)}: "
                      f"{text}{amended}")  # fmt: skip
     lines += ["", f"{incident.entries} entries; last digest `{incident.head}`.", ""]
     return "\n".join(lines)
@@ -67,7 +67,7 @@ def _when(at: Seconds) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text of people on one line, in which Markdown finds nothing to interpret."""
     line = " ".join(text.split())
     return "".join(f"\\{c}" if c in "\\`*_<>[]#|" else c for c in line)
