@@ -25,7 +25,14 @@ from watchkeeper.faces.web.contract import WebServices
 from watchkeeper.faces.web.serving import Server
 
 AXE = Path(__file__).resolve().parents[2] / "build/assets/node_modules/axe-core/axe.min.js"
-EXPECTED = ("net::ERR", "Failed to fetch", "network error", "status of 404", "status of 400")
+EXPECTED = (
+    "net::ERR",
+    "Failed to fetch",
+    "network error",
+    "status of 404",
+    "status of 400",
+    "status of 409",
+)
 """What a browser says of a server that is gone, of a page that does not exist, of a form that is
 refused."""
 FLAGS = (

@@ -123,7 +123,7 @@ def sentence(impact: Impact) -> str:
         said += [f"about {text.count(round(v))} {c} of revenue were lost".replace("  ", " ")
                  for c, v in impact.revenue.items() if v]  # fmt: skip
     spent = max(impact.budget, key=lambda n: impact.budget[n], default="")
-    if spent:
+    if spent and impact.budget[spent]:
         said.append(f"{text.percent(impact.budget[spent], 1)} of the budget of {spent} was spent")
     return "; ".join(said) if said else "Nothing was measured in this time."
 

@@ -96,7 +96,7 @@ def _impact(impact: Impact) -> list[str]:
              f"users were hurt for {_span(impact.to_mitigate)}."]  # fmt: skip
     said = sentence(impact)
     lines.append(f"- {said[0].upper()}{said[1:]}{'' if said.endswith('.') else '.'}")
-    for name in sorted(impact.bad):
+    for name in sorted(n for n in impact.bad if impact.total[n]):
         spent = impact.budget.get(name)
         share = "" if spent is None else f", {text.percent(spent, 1)} of its error budget"
         lines.append(f"- {plain(name)}: {impact.bad[name]:,.0f} of {impact.total[name]:,.0f} "

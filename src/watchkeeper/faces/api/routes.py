@@ -20,9 +20,11 @@ from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.incidents import incident_routes
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
 from watchkeeper.faces.api.people import people_routes
+from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
+from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
 from watchkeeper.slo.contract import status_json
@@ -58,6 +60,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     backtest_routes(router, services)
     action_routes(router, actions_of(duty))
     incident_routes(router, incidents_of(duty))
+    postmortem_routes(router, postmortems_of(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
     "oncall": ("oncall:oncall", "Who is on call; overrides, swaps and leave."),
     "page": ("page:page", "See and answer pages."),
-    "postmortem": ("postmortem:postmortem", "Check postmortems: sections, times, blame, actions."),
+    "postmortem": ("postmortem:postmortem", "Write, check, review and find postmortems."),
     "schema": ("lint:schema", "Print the JSON Schema of what you write, for editors."),
     "serve": ("serve:serve", "Run the server: engine, pages and API."),
     "silence": ("alert:silence", "Call nobody for some alerts, for a time."),

@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from watchkeeper.faces.cli import common
+from watchkeeper.faces.cli.postmortem_served import COMMANDS, read
 from watchkeeper.kernel.errors import UserError
 
 
 @click.group()
 def postmortem() -> None:
-    """Postmortems in Markdown, whoever's template they follow."""
+    """Postmortems: check any in Markdown; write, review and find those of a running server."""
 
 
 @postmortem.command()
@@ -30,7 +31,7 @@ def check(files: tuple[Path, ...], strict: bool, as_json: bool) -> None:
     from watchkeeper.postmortems.checks import ERROR
     from watchkeeper.postmortems.checks import check as checked
 
-    found = {str(path): checked(_text(path)) for path in _every(files)}
+    found = {str(path): checked(read(path)) for path in _every(files)}
     if as_json:
         common.emit_json({path: [asdict(f) for f in each] for path, each in found.items()})
     else:
@@ -53,9 +54,5 @@ def _every(given: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UserError(f"{path} cannot be read: {said}.", "Name a Markdown file.") from None
+for command in COMMANDS:
+    postmortem.add_command(command)

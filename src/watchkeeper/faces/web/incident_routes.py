@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from watchkeeper.access.model import Permission
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
+from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import incident_views as views
 from watchkeeper.faces.web.acting import (
@@ -45,6 +46,7 @@ class IncidentHandlers(Acting):
     def __init__(self, duty: Duty, services: Services) -> None:
         super().__init__(services)
         self.duty, self.incidents = duty, incidents_of(duty)
+        self.postmortems = postmortems_of(duty)
 
     # -- the list
     def listed(self, request: Request) -> Response:
@@ -155,6 +157,7 @@ class IncidentHandlers(Acting):
             components=list(components.items()),
             times=[(n, n.removesuffix("_at")) for n in TIMES],
             may_respond=allowed(request, Permission.RESPOND),
+            postmortem=self.postmortems.of_incident(view.row.id),
         )
 
     def room_part(self, request: Request) -> Response:
