@@ -17,6 +17,7 @@ from watchkeeper import __version__
 from watchkeeper.access.model import Principal, Scope
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.contract import WebServices
+from watchkeeper.faces.web.nav import NAV
 from watchkeeper.slo.model import Fleet, Look
 
 HERE = Path(__file__).resolve().parent
@@ -58,7 +59,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(static=static_url, version=__version__)
+    found.globals.update(static=static_url, version=__version__, nav=NAV)
     return found
 
 

@@ -1,0 +1,41 @@
+"""The navigation: groups of (key, address, word); a frame names the key of its part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NAV: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
+    (
+        "Now",
+        (
+            ("alerts", "/alerts", "Alerts"),
+            ("incidents", "/incidents", "Incidents"),
+            ("oncall", "/oncall", "On call"),
+            ("inbox", "/inbox", "Inbox"),
+        ),
+    ),
+    (
+        "Reliability",
+        (
+            ("slos", "/", "SLOs"),
+            ("services", "/services", "Services"),
+        ),
+    ),
+    (
+        "Learning",
+        (
+            ("postmortems", "/postmortems", "Postmortems"),
+            ("actions", "/actions", "Action items"),
+        ),
+    ),
+    (
+        "Set-up",
+        (
+            ("sources", "/sources", "Sources"),
+            ("integrations", "/integrations", "Integrations"),
+            ("heartbeats", "/heartbeats", "Heartbeats"),
+            ("silences", "/silences", "Silences"),
+            ("reach", "/reach", "Reach"),
+        ),
+    ),
+)

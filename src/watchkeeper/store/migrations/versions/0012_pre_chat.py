@@ -1,0 +1,10 @@
+"""The chat side of incidents: mirrors, attachments."""
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
