@@ -18,6 +18,7 @@ from watchkeeper.spec import duty_channels as channels
 from watchkeeper.spec import duty_people as people
 from watchkeeper.spec import duty_schedules as schedules
 from watchkeeper.spec import load_text, native, schema
+from watchkeeper.spec.schema_response import RESPONSE
 
 ROOT = Path(__file__).resolve().parents[2]
 WRONG = ROOT / "tests" / "specs" / "wrong"
@@ -94,7 +95,8 @@ def test_the_reference_shows_every_kind_and_nothing_wrong() -> None:
     page = (ROOT / "docs" / "reference" / "duty.md").read_text(encoding="utf-8")
     text = "---\n".join(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
     shown = {data["kind"] for data in documents(text)}
-    assert shown == set(native.KINDS) - {"Team", "Service", "Journey", "CompositeSLO"}
+    others = {"Team", "Service", "Journey", "CompositeSLO", *RESPONSE}
+    assert shown == set(native.KINDS) - others
     # What the examples name but do not define is all that is left to say.
     assert {f.code for f in load_text(text).findings} == {"dangling"}
     assert all(VALIDATOR.is_valid(data) for data in documents(text))

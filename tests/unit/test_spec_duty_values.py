@@ -32,6 +32,7 @@ from watchkeeper.spec.duty import (
 )
 from watchkeeper.spec.duty_fields import parse_matcher
 from watchkeeper.spec.model import Severity
+from watchkeeper.spec.schema_response import RESPONSE
 
 # ---------------------------------------------------------------- times
 
@@ -237,7 +238,8 @@ def test_a_finding_never_repeats_a_secret() -> None:
 # ---------------------------------------------------------------- no input raises
 
 
-SPEC_KINDS = [k for k in native.KINDS if k not in ("Team", "Service", "Journey", "CompositeSLO")]
+NOT_DUTY = ("Team", "Service", "Journey", "CompositeSLO", *RESPONSE)
+SPEC_KINDS = [k for k in native.KINDS if k not in NOT_DUTY]
 KEYS = sorted(
     {
         *people.USER_KEYS, *people.ESCALATION_KEYS, *schedules.SCHEDULE_KEYS, *schedules.LAYER_KEYS,

@@ -40,9 +40,11 @@ spec:
   indicator: {latency: {success: {metric: a}, total: {metric: b}, grouping: [c]}}
 """
 PAGE = (ROOT / "docs" / "reference" / "specs.md").read_text(encoding="utf-8")
+RESPONSE = (ROOT / "docs" / "reference" / "response.md").read_text(encoding="utf-8")
 GOOD = [
     *(p.read_text(encoding="utf-8") for p in sorted(DEMO.glob("*.yaml"))),
     "---\n".join(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)),
+    "---\n".join(re.findall(r"```yaml\n(.*?)```", RESPONSE, re.DOTALL)),
     EVERYTHING,
     SLOTH,
     PYRRA,

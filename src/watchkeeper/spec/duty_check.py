@@ -16,8 +16,12 @@ def resolve_duty(
     read: DutyRead,
     services: Mapping[str, ServiceDefinition],
     teams: Mapping[str, object],
+    measured: Mapping[str, Mapping[str, object]],
 ) -> Duty:
-    """The definitions; references to nothing are noted where they stand."""
+    """The definitions; references to nothing are noted where they stand.
+
+    ``measured``: what else may be referred to (journeys, SLOs), by kind and name.
+    """
     known: dict[str, Mapping[str, object]] = {
         "User": read.users,
         "Schedule": read.schedules,
@@ -25,6 +29,7 @@ def resolve_duty(
         "Channel": read.channels,
         "Service": services,
         "Team": teams,
+        **measured,
     }
     for each in read.references:
         # What is written but too wrong to be used has been pointed out already.

@@ -120,7 +120,7 @@ def read_escalation(reader: Reader, duty: DutyRead) -> None:
         reader.place(),
         steps,
         whole(spec, "repeat", 2, 0, 100),
-        _targets(spec, "fallback", duty),
+        read_targets(spec, "fallback", duty),
         _expiry(spec),
         duty.refer(spec, "team", "Team") or None,
         *_drill(spec),
@@ -140,7 +140,7 @@ def _drill(spec: Reader) -> tuple[str, str]:
 
 def _step(item: Reader, duty: DutyRead) -> EscalationStep:
     item.only("notify", "wait")
-    targets = _targets(item, "notify", duty)
+    targets = read_targets(item, "notify", duty)
     if not targets and not item.data.get("notify"):
         item.lacks("notify", "whom to call, e.g. [{schedule: primary}]")
     wait = length(item, "wait", bare="m")
@@ -161,7 +161,8 @@ def _expiry(spec: Reader) -> float | None:
     return 3600.0 if found is None else found
 
 
-def _targets(reader: Reader, key: str, duty: DutyRead) -> tuple[EscalationTarget, ...]:
+def read_targets(reader: Reader, key: str, duty: DutyRead) -> tuple[EscalationTarget, ...]:
+    """The list of whom to call below ``key``."""
     return tuple(t for item in reader.children(key) if (t := _target(item, duty)) is not None)
 
 

@@ -12,8 +12,10 @@ from watchkeeper.spec import (
     duty_people,
     duty_schedules,
     foreign,
+    mitigation_read,
     native,
     openslo,
+    response_read,
 )
 from watchkeeper.spec.document import Document, read_documents
 from watchkeeper.spec.duty_fields import DutyRead
@@ -21,6 +23,7 @@ from watchkeeper.spec.lint import cross_check
 from watchkeeper.spec.model import Finding, Loaded, Place, Severity
 from watchkeeper.spec.reader import Reader, nearest
 from watchkeeper.spec.resolve import resolve
+from watchkeeper.spec.response_read import ResponseRead
 
 Paths = str | Path | Sequence[str | Path]
 SUFFIXES = (".yaml", ".yml")
@@ -44,6 +47,12 @@ _DUTY: Mapping[str, Callable[[Reader, DutyRead], None]] = {
     "TriageRule": duty_alerts.read_triage,
     "Maintenance": duty_alerts.read_maintenance,
     "AlertPolicy": duty_alerts.read_alert_policy,
+}
+_RESPONSE: Mapping[str, Callable[[Reader, DutyRead, ResponseRead], None]] = {
+    "IncidentPolicy": response_read.read_incident_policy,
+    "Mitigation": mitigation_read.read_mitigation,
+    "StatusPage": response_read.read_status_page,
+    "Tracker": response_read.read_tracker,
 }
 _NATIVE: Mapping[str, Callable[[Reader, native.Native], object]] = {
     "Team": native.read_team,
@@ -248,6 +257,8 @@ def _read(document: Document, read: openslo.Read, own: native.Native, gathered: 
         gathered.expanded += native.expand_journey(reader, own, read)
     elif kind in _DUTY:
         _DUTY[kind](reader, own.duty)
+    elif kind in _RESPONSE:
+        _RESPONSE[kind](reader, own.duty, own.response)
     else:
         _NATIVE[kind](reader, own)
 

@@ -24,12 +24,14 @@ from watchkeeper.spec.model import (
 from watchkeeper.spec.openslo import Read, metadata, read_window
 from watchkeeper.spec.queries import MAIN_FIELD, narrowed
 from watchkeeper.spec.reader import Reader, dangling
+from watchkeeper.spec.response_read import ResponseRead
 
 API = "watchkeeper/v1"
 APIS = (API, "watchkeeper.dev/v1")
 KINDS = (
     "Team", "Service", "Journey", "CompositeSLO", "User", "Schedule", "EscalationPolicy",
     "Channel", "Integration", "Heartbeat", "TriageRule", "Maintenance", "AlertPolicy",
+    "IncidentPolicy", "Mitigation", "StatusPage", "Tracker",
 )  # fmt: skip
 JOURNEY = "watchkeeper/journey"
 ASPECT = "watchkeeper/aspect"
@@ -64,6 +66,7 @@ class Native:
     composites: dict[str, RawComposite] = field(default_factory=dict)
     readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
     duty: DutyRead = field(default_factory=DutyRead)
+    response: ResponseRead = field(default_factory=ResponseRead)
 
 
 def read_team(reader: Reader, native: Native) -> None:

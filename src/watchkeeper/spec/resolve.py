@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -38,6 +38,7 @@ from watchkeeper.spec.openslo import (
 )
 from watchkeeper.spec.policies import policy_of
 from watchkeeper.spec.reader import Reader, dangling
+from watchkeeper.spec.response_read import resolve_response
 
 
 def resolve(read: Read, own: Native) -> Specs:
@@ -65,8 +66,10 @@ def resolve(read: Read, own: Native) -> Specs:
         slos[name] = definition
     _implied_sources(slos, sources)
     _check_services(read, own, services)
-    duty = resolve_duty(own.duty, services, own.teams)
-    return Specs(sources, slos, services, own.teams, own.journeys, policies, duty)
+    measured: dict[str, Mapping[str, object]] = {"Journey": own.journeys, "SLO": slos}
+    duty = resolve_duty(own.duty, services, own.teams, measured)
+    response = resolve_response(own.response, duty)
+    return Specs(sources, slos, services, own.teams, own.journeys, policies, duty, response)
 
 
 def _both_apis(read: Read, own: Native) -> None:

@@ -89,6 +89,12 @@ class MitigationKind(StrEnum):
     HAPROXY = "haproxy"
 
 
+PLAIN_VALUE = r"[A-Za-z0-9._:/@][A-Za-z0-9._:/@-]{0,199}"
+"""What a parameter may be unless said otherwise; it cannot be taken for an option."""
+ACTIONS = ("revert", "scale", "fail-over", "flag", "restart", "other")
+"""What a mitigation does, in the order in which mitigations are offered."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterDefinition:
     """A value that is asked for: one of ``choices``, if any; else ``pattern`` must match all."""
@@ -97,7 +103,7 @@ class ParameterDefinition:
     title: str
     default: str = ""
     choices: tuple[str, ...] = ()
-    pattern: str = r"[A-Za-z0-9._:/@-]{1,200}"
+    pattern: str = PLAIN_VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,8 @@ class MitigationDefinition:
 
     ``settings`` are those of the kind, with ``{parameter}`` in texts. ``dry_run``: settings that
     take the place of some, to see what would happen; empty: there is none. ``timeout``: seconds.
-    ``slo``: what shows whether it helped; None: the objectives of the incident.
+    ``services``: what it may help; none: any. ``slo``: what shows whether it helped; None: the
+    objectives of the incident.
     """
 
     name: str
@@ -115,7 +122,7 @@ class MitigationDefinition:
     kind: MitigationKind
     settings: Mapping[str, Any]
     services: tuple[str, ...] = ()
-    action: str = "other"  # revert, scale, fail-over, flag, restart, other: the order shown
+    action: str = "other"  # one of ACTIONS
     description: str = ""
     parameters: tuple[ParameterDefinition, ...] = ()
     dry_run: Mapping[str, Any] = field(default_factory=dict)

@@ -14,7 +14,16 @@ from watchkeeper.spec.queries import (
     names_of,
 )
 from watchkeeper.spec.schema_duty import DUTY
-from watchkeeper.spec.schema_parts import DURATION, SHARE, TEXT, TEXT_TABLE, TEXTS, an_object
+from watchkeeper.spec.schema_parts import (
+    DURATION,
+    SHARE,
+    TEXT,
+    TEXT_TABLE,
+    TEXTS,
+    an_object,
+    any_case,
+)
+from watchkeeper.spec.schema_response import RESPONSE
 
 
 def _has(*keys: str) -> dict[str, Any]:
@@ -180,12 +189,7 @@ def _details(kind: SourceType) -> dict[str, Any]:
     then = {"properties": {"connectionDetails": body}}
     if not optional:
         then |= _has("connectionDetails")
-    return _if("type", {"pattern": f"^({'|'.join(map(_any_case, names_of(kind)))})$"}, then)
-
-
-def _any_case(word: str) -> str:
-    """A pattern for the word in large and small letters; JSON Schema has no flag for it."""
-    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in word)
+    return _if("type", {"pattern": f"^({'|'.join(map(any_case, names_of(kind)))})$"}, then)
 
 
 _SPECS: dict[str, dict[str, dict[str, Any]]] = {
@@ -287,7 +291,7 @@ _OWN: dict[str, dict[str, Any]] = {
     ),
 }
 for _api in native.APIS:
-    _SPECS[_api] = {**_OWN, **DUTY}
+    _SPECS[_api] = {**_OWN, **DUTY, **RESPONSE}
 
 
 def _needed(spec: dict[str, Any]) -> bool:

@@ -40,7 +40,7 @@ def _whole(least: int, most: int | None = None) -> dict[str, Any]:
 
 _MATCH = {"oneOf": [TEXT, _list(TEXT)]}
 _RULES = _list(an_object(("channel",), after=_DELAY_MINUTES, channel=TEXT))
-_TARGETS = _list(
+TARGETS = _list(
     {
         "oneOf": [
             *(an_object((k,), **{k: TEXT}) for k in TARGET_KINDS if k != "channel"),
@@ -124,9 +124,9 @@ DUTY: dict[str, dict[str, Any]] = {
         ("steps",),
         description=TEXT,
         team=TEXT,
-        steps=_list(an_object(("notify",), notify={**_TARGETS, "minItems": 1}, wait=_MINUTES), 1),
+        steps=_list(an_object(("notify",), notify={**TARGETS, "minItems": 1}, wait=_MINUTES), 1),
         repeat=_whole(0, 100),
-        fallback=_TARGETS,
+        fallback=TARGETS,
         ackExpires={"oneOf": [_MINUTES, {"type": "string", "pattern": "^[Nn]ever$"}]},
         drill=an_object(("cron",), cron=TEXT, timeZone=TEXT),
     ),

@@ -32,3 +32,8 @@ def an_object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, An
         "additionalProperties": False,
         "patternProperties": EXTENSIONS,
     }
+
+
+def any_case(word: str) -> str:
+    """A pattern for the word in large and small letters; JSON Schema has no flag for it."""
+    return "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in word)
