@@ -19,12 +19,15 @@ def upsert(conn: Connection, table: Table, rows: Sequence[Mapping[str, object]])
     conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
 
 
-def insert_new(conn: Connection, table: Table, row: Mapping[str, object]) -> bool:
+def insert_new(
+    conn: Connection, table: Table, row: Mapping[str, object], unique: Sequence[str] = ()
+) -> bool:
     """Insert a row unless its primary key is there; True when this transaction inserted it.
 
-    When another transaction has just inserted the key, this waits until that one has ended.
+    ``unique``: the columns of another unique index by which it is known instead. When another
+    transaction has just inserted the key, this waits until that one has ended.
     """
-    keys = list(table.primary_key.columns)
+    keys = [table.c[name] for name in unique] or list(table.primary_key.columns)
     statement = _insert(conn, table).on_conflict_do_nothing(index_elements=keys)
     return conn.execute(statement.returning(*keys), dict(row)).first() is not None
 
