@@ -23,7 +23,7 @@ NOW = 1_795_442_560.0
 HOUR = 3600.0
 
 
-def service(name: str, display: str = "", **more: Any) -> ServiceDefinition:
+def service(name: str, display: str = "", **more: Any) -> ServiceDefinition:  # noqa: ANN401
     return ServiceDefinition(name, display, Place("services.yaml"), **more)
 
 
@@ -159,7 +159,7 @@ def record(db: Database, told: Told, door: Door = OURS, now: float = NOW) -> wor
         return work.record(conn, told, door, "ci", SPECS, now)
 
 
-def deploy(service: str, began: float, version: str = "1.0", **more: Any) -> Told:
+def deploy(service: str, began: float, version: str = "1.0", **more: Any) -> Told:  # noqa: ANN401
     return Told(
         services=(service,), version=version, started_at=began, kind=ChangeKind.DEPLOYMENT, **more
     )

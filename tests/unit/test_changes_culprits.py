@@ -20,7 +20,7 @@ GRAPH = {"web": ["checkout"], "checkout": ["payments", "stock"], "payments": ["b
 MINUTE = 60.0
 
 
-def scene(*burning: Burning, **more: Any) -> Scene:
+def scene(*burning: Burning, **more: Any) -> Scene:  # noqa: ANN401
     named: dict[str, Any] = {
         "services": ("checkout",), "depends_on": GRAPH, "burning": burning,
         "measured": frozenset({"checkout", "payments", "stock"}), "onset": NOW, "names": {},
@@ -33,7 +33,7 @@ CHECKOUT = Burning("checkout-availability", "checkout", "availability", 15.0)
 PAYMENTS = Burning("payments-availability", "payments", "availability", 12.0)
 
 
-def change(service: str, minutes: float, version: str = "1.4.2", **more: Any) -> Change:
+def change(service: str, minutes: float, version: str = "1.4.2", **more: Any) -> Change:  # noqa: ANN401
     told = deploy(service, NOW - minutes * MINUTE, version)
     made = rules.folded("k", [Report("d", replace(told, **more), "ci", NOW)])
     return made

@@ -133,7 +133,7 @@ def reports(conn: Connection, change_id: int) -> list[Report]:
 
 def drop_reports(conn: Connection, change_id: int, kept: Sequence[Report]) -> list[Report]:
     """Of very many reports forget the oldest but one; those that are left."""
-    gone = kept[1 : len(kept) - MOST_REPORTS + 1]
+    gone = kept[1 : max(1, len(kept) - MOST_REPORTS + 1)]
     if not gone:
         return list(kept)
     c = change_report.c
