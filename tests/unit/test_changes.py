@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from watchkeeper.changes import rules, store, work
@@ -39,6 +39,8 @@ SPECS = Specs(
     },
 )  # fmt: skip
 
+# A busy machine may need long for the first example.
+patient = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 texts = st.sampled_from(["", "1.4.1", "1.4.2", "production"])
 moments = st.none() | st.integers(0, 50).map(lambda n: NOW + n)
 reported = st.builds(
@@ -61,6 +63,7 @@ def reports(told: Sequence[Told]) -> list[Report]:
 
 
 class TestWhatReportsSayTogether:
+    @patient
     @given(st.lists(reported, min_size=1, max_size=6), st.randoms(use_true_random=False))
     def test_neither_their_order_nor_repetition_matters(
         self, told: list[Told], random: Random
@@ -70,6 +73,7 @@ class TestWhatReportsSayTogether:
         random.shuffle(again)
         assert rules.folded("k", again) == rules.folded("k", once)
 
+    @patient
     @given(st.lists(reported, min_size=1, max_size=6))
     def test_a_change_spans_all_times_that_were_told_and_never_ends_before_it_starts(
         self, told: list[Told]

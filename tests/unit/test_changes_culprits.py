@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.test_changes import NOW, SPECS, deploy
+from tests.unit.test_changes import NOW, SPECS, deploy, patient
 from watchkeeper.changes import culprits as suspects
 from watchkeeper.changes import rules, work
 from watchkeeper.changes.culprits import Burning, Scene
@@ -104,6 +104,7 @@ def test_a_change_without_a_version_is_named_by_its_summary() -> None:
     assert only.why.startswith("New basket for 10 % was switched 2 m before the trouble began")
 
 
+@patient
 @given(
     st.lists(
         st.tuples(
@@ -127,6 +128,7 @@ def test_scores_are_in_order_within_bounds_and_every_culprit_says_why(
     assert all(c.why.endswith(".") and c.reasons for c in found)
 
 
+@patient
 @given(st.integers(0, 1000), st.integers(1, 1000))
 def test_of_two_changes_of_one_service_the_nearer_comes_first(near: int, further: int) -> None:
     one, two = change("checkout", near), change("checkout", near + further, "1.0")
