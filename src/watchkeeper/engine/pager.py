@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from watchkeeper.incidents.status import telling
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
 from watchkeeper.notify.replicas import BEAT_EVERY
@@ -41,8 +42,8 @@ class Pager:
     sender: Sender
 
     def step(self, now: Seconds) -> int:
-        """Route, escalate, send what is due. Returns how much was done."""
-        return self.route(now) + self.escalate(now) + self.sender.pump()
+        """Route, escalate, tell subscribers, send what is due. Returns how much was done."""
+        return self.route(now) + self.escalate(now) + self.tell(now) + self.sender.pump()
 
     def route(self, now: Seconds) -> int:
         """Put new alerts on pages."""
@@ -51,6 +52,14 @@ class Pager:
     def escalate(self, now: Seconds) -> int:
         """Take the steps that are due."""
         return self._rounds(lambda n: self._escalate_once(n), now)
+
+    def tell(self, now: Seconds) -> int:
+        """Put the next batch of messages to subscribers of status pages into the outbox."""
+        with self.db.read() as conn:
+            if not telling.anything_to_tell(conn):
+                return 0
+        with self.db.write() as conn:
+            return telling.tell(conn, self.specs(), self.site, now)
 
     def _rounds(self, once: Callable[[Seconds], int], now: Seconds) -> int:
         done = 0

@@ -215,6 +215,15 @@ def due(conn: Connection, now: Seconds, limit: int = 100) -> list[Incident]:
     return _incidents(conn, query.limit(limit).with_for_update(skip_locked=True))
 
 
+def some(conn: Connection, ids: Sequence[int]) -> list[Incident]:
+    """These incidents, in order of their ids."""
+    found: list[Incident] = []
+    for start in range(0, len(ids), 500):
+        query = select(incident).where(incident.c.id.in_(ids[start : start + 500]))
+        found += _incidents(conn, query.order_by(incident.c.id))
+    return found
+
+
 def every(conn: Connection) -> list[Incident]:
     """All incidents, the oldest first."""
     return _incidents(conn, select(incident).order_by(incident.c.id))
@@ -291,6 +300,20 @@ def entries(
     if limit is not None:
         query = query.limit(limit)
     return [_entry(row) for row in conn.execute(query.order_by(c.number)).mappings()]
+
+
+def entries_of(
+    conn: Connection, ids: Sequence[int], kinds: Sequence[EntryKind]
+) -> dict[int, list[Entry]]:
+    """Entries of these kinds by incident, in order of their numbers."""
+    found: dict[int, list[Entry]] = {}
+    c, wanted = incident_entry.c, [str(k) for k in kinds]
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        query = select(incident_entry).where(c.incident_id.in_(part), c.kind.in_(wanted))
+        for row in conn.execute(query.order_by(c.incident_id, c.number)).mappings():
+            found.setdefault(int(row["incident_id"]), []).append(_entry(row))
+    return found
 
 
 def entry(conn: Connection, incident_id: int, number: int) -> Entry | None:

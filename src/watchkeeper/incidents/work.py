@@ -30,6 +30,7 @@ from watchkeeper.incidents.model import (
     NewEntry,
 )
 from watchkeeper.incidents.rules import Changed
+from watchkeeper.incidents.status import posting
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.oncall import store as pages
@@ -147,6 +148,8 @@ def set_state(
     data = {"from": str(incident.state), "to": str(after.state), "meaning": MEANING[after.state]}
     kept = kept_with(conn, Changed(after, changed.text), EntryKind.STATE, by, now, specs, data)
     telling.told(conn, specs, site, kept, f"Now {after.state}", by.actor, now)
+    if after.state is IncidentState.RESOLVED:
+        posting.ended(conn, specs, kept, now)
     return kept
 
 
@@ -162,19 +165,26 @@ def update(
     public: bool = False,
     phase: str = "",
     components: Sequence[str] = (),
+    headline: str = "",
+    impact: str = "",
 ) -> Incident:
     """A status update: what others are told; the next one is due an interval later.
 
     ``public``: it is shown on public status pages, with ``phase`` (investigating, identified,
     monitoring, resolved; by default that of the state) and the ``components`` that it is about.
-    Raises UserError.
+    ``headline``: its title there from now on; ``impact``: how the components are from now on
+    (`incidents.status.model.Level`), by default as the severity says. Raises UserError.
     """
     incident = rules.open_for_change(must(conn, incident_id))
     said = rules.text_of(text, "The update")
+    posting.known(specs, components, impact)
     after = clocks.updated(incident, grade_of(specs, incident), now, public=public)
     data = {"public": public, "phase": phase or phase_of(incident), "components": list(components),
             "severity": incident.severity, "state": str(incident.state)}  # fmt: skip
+    more = {"headline": rules.title_of(headline) if headline.strip() else "", "impact": impact}
+    data.update({k: v for k, v in more.items() if v})
     kept = kept_with(conn, Changed(after, said), EntryKind.UPDATE, by, now, specs, data)
+    posting.posted(conn, specs, kept, public, now)
     telling.told(conn, specs, site, kept, f"Update: {said}", by.actor, now)
     return kept
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import WatchkeeperError
@@ -20,6 +20,7 @@ class MessageKind(StrEnum):
     DRILL = "drill"  # a page that proves the way works
     TEST = "test"  # the test button
     VERIFY = "verify"  # carries a code that proves an address
+    STATUS = "status"  # to those who subscribed to a status page; many at once, none urgent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Message:
     ``title`` fits a lock screen; ``body`` is plain text of some lines; ``voice`` is what a voice
     reads. ``thread`` is the same for all messages about one page, so that channels can put them
     together. ``lines`` are alerts bundled into this message. ``maybe_duplicate``: an earlier
-    attempt may have arrived; say so in the message.
+    attempt may have arrived; say so in the message. ``headers`` go with a mail. ``document`` is
+    what a webhook is posted instead of the usual form, signed by a secret of ``signer``'s own.
     """
 
     id: str
@@ -60,6 +62,9 @@ class Message:
     lines: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     maybe_duplicate: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict)
+    signer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

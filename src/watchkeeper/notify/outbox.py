@@ -40,8 +40,9 @@ from watchkeeper.store import metadata
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
 DUE, LEASED, SENT, FAILED, CANCELLED = "due", "leased", "sent", "failed", "cancelled"
-FIRST, NORMAL, LATER = 0, 1, 5
-"""Priorities: the first alert of a service, other pages, everything that can wait."""
+FIRST, NORMAL, LATER, BULK = 0, 1, 5, 9
+"""Priorities: the first alert of a service, other pages, everything that can wait, and messages to
+subscribers, of which there may be thousands."""
 
 delivery = Table(
     "delivery",
@@ -353,6 +354,28 @@ def cancel(conn: Connection, page_id: int, kinds: Sequence[MessageKind], why: st
     return conn.execute(query).rowcount
 
 
+def cancel_to(conn: Connection, kind: MessageKind, channel: str, address: str, why: str) -> int:
+    """Nothing more of this kind is sent to this address."""
+    query = (
+        update(delivery)
+        .where(
+            delivery.c.channel == channel,
+            delivery.c.address == address,
+            delivery.c.kind == str(kind),
+            delivery.c.state == DUE,
+        )
+        .values(state=CANCELLED, fence=delivery.c.fence + 1, owner=None, outcome=why)
+    )
+    return conn.execute(query).rowcount
+
+
+def waiting(conn: Connection, kind: MessageKind) -> int:
+    """How many messages of a kind have not been tried yet."""
+    c = delivery.c
+    query = select(func.count()).where(c.state == DUE, c.kind == str(kind), c.attempts == 0)
+    return int(conn.execute(query).scalar_one())
+
+
 def revive(conn: Connection, page_id: int, why: str, now: Seconds) -> int:
     """What was cancelled for this reason before it was sent is due again, at the earliest now."""
     later = case((delivery.c.due_at > now, delivery.c.due_at), else_=now)
@@ -448,9 +471,14 @@ def last_outcomes(conn: Connection) -> dict[tuple[str, str], Delivery]:
     return {(row.channel, row.address): row for row in rows}
 
 
-def overdue(conn: Connection, before: Seconds) -> int:
-    """How many rows are due since before this time and nobody has taken them."""
+def overdue(conn: Connection, before: Seconds, *, bulk: bool = True) -> int:
+    """How many rows are due since before this time and nobody has taken them.
+
+    Without ``bulk`` messages to subscribers do not count: they wait until there is room.
+    """
     query = select(func.count()).where(and_(delivery.c.state == DUE, delivery.c.due_at <= before))
+    if not bulk:
+        query = query.where(delivery.c.priority < BULK)
     return int(conn.execute(query).scalar_one())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from watchkeeper.notify.model import Message
+from watchkeeper.notify.model import Message, MessageKind
 
 DUPLICATE = "This may be a duplicate: an earlier attempt may have arrived."
 
@@ -51,10 +51,11 @@ def html(message: Message) -> str:
         f"<td>{escape(v)}</td></tr>"
         for k, v in message.fields.items()
     )
+    # Who subscribed to a status page has never heard of us.
+    status = message.kind is MessageKind.STATUS
+    label = "See the status page" if status else "Open in Watchkeeper"
     opened = (
-        f'<p><a href="{escape(message.url, quote=True)}">Open in Watchkeeper</a></p>'
-        if message.url
-        else ""
+        f'<p><a href="{escape(message.url, quote=True)}">{label}</a></p>' if message.url else ""
     )
     return (
         '<!doctype html><html lang="en"><body style="font:15px/1.5 system-ui,sans-serif;'

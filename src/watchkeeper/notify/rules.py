@@ -12,6 +12,10 @@ from watchkeeper.notify.outbox import Claim, Delivery
 FIRST_RETRY = 2.0
 LONGEST_RETRY = 60.0
 """Seconds between two attempts: at first, and at most."""
+LONGEST_BULK_RETRY = 900.0
+BULK_FOR = 6 * 3600.0
+"""Seconds between two attempts at a message to a subscriber at most, and after which it is given
+up: nobody waits for it."""
 BUNDLE_FREE = 3
 BUNDLE_SPAN = 60.0
 BUNDLE_GAP = 15.0
@@ -34,9 +38,9 @@ class Retry:
     unknown: bool
 
 
-def backoff(attempts: int, chance: float) -> Seconds:
+def backoff(attempts: int, chance: float, longest: Seconds = LONGEST_RETRY) -> Seconds:
     """Seconds to wait after this many attempts: doubling, ± 25 % by ``chance`` in [0, 1)."""
-    plain = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** min(attempts - 1, 10))
+    plain = min(longest, FIRST_RETRY * 2.0 ** min(attempts - 1, 10))
     return plain * (0.75 + 0.5 * chance)
 
 
@@ -44,7 +48,13 @@ def after_failure(row: Delivery, error: TransportError, now: Seconds, chance: fl
     """A permanent failure is not tried again; all others are, for as long as the page is open.
 
     The next channel is tried at the first failure, not at each: people are called once by each way.
+    What goes to a subscriber is tried less often, and given up after some hours.
     """
+    if row.kind is MessageKind.STATUS:
+        given_up = error.permanent or now - row.created_at > BULK_FOR
+        wait = backoff(row.attempts, chance, LONGEST_BULK_RETRY)
+        again = now + max(wait, error.retry_after or 0.0)
+        return Retry(None if given_up else again, False, error.unknown)
     first = row.attempts <= 1 and bool(row.fallbacks)
     if error.permanent:
         return Retry(None, bool(row.fallbacks), error.unknown)
@@ -83,6 +93,9 @@ def message_of(claim: Claim, now: Seconds) -> Message:
         lines=lines,
         fields=dict(content.get("fields", {})),
         maybe_duplicate=row.maybe_duplicate,
+        headers=dict(content.get("headers", {})),
+        document=dict(content.get("document", {})),
+        signer=str(content.get("signer", "")),
     )
 
 

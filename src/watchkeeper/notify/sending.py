@@ -18,7 +18,7 @@ from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
 from watchkeeper.notify import beats, figures, outbox, rules
 from watchkeeper.notify.limits import Allowance, Limit, unlimited
-from watchkeeper.notify.model import Receipt, Transport, TransportError
+from watchkeeper.notify.model import MessageKind, Receipt, Transport, TransportError
 from watchkeeper.notify.outbox import Claim, Delivery, NewDelivery
 from watchkeeper.notify.replicas import Watch
 from watchkeeper.store import Database
@@ -72,6 +72,7 @@ class Sender:
     _beat: int = 0
     _ahead: Seconds | None = None
     _going: int = 0
+    _bulk: int = 0
     _watch: Watch = field(default_factory=Watch)
     _unrecorded: list[Outcome] = field(default_factory=list)
 
@@ -112,9 +113,12 @@ class Sender:
             # Whoever claims is known to live: a claim of nobody's would be freed at once. This also
             # holds off others who have just found us gone, after a pause.
             beats.beat(conn, self.name, self._beat, VERSION, now, self._ahead)
-            claims = claim(conn, self.name, now, free, self.limit)
+            # Half of the room stays free of bulk, so that a page never waits behind thousands.
+            bulk = max(0, self.room // 2 - self._bulk)
+            claims = claim(conn, self.name, now, free, self.limit, bulk)
         for each in claims:
             self._going += 1
+            self._bulk += each.row.kind is MessageKind.STATUS
             self.run(lambda c=each: self._send(c))  # type: ignore[misc]
         return len(claims)
 
@@ -145,6 +149,7 @@ class Sender:
                     self._finish(Outcome(claim, receipt, error, self.clock.now()))
             finally:
                 self._going -= 1
+                self._bulk -= claim.row.kind is MessageKind.STATUS
 
     def _finish(self, outcome: Outcome) -> None:
         try:
@@ -179,19 +184,26 @@ class Sender:
 
 
 def claim(
-    conn: Connection, owner: str, now: Seconds, limit: int, limits: Limit = unlimited
-) -> list[Claim]:
-    """Take what is due: one message an address at a time, pages that pile up in one message."""
+    conn: Connection, owner: str, now: Seconds, limit: int, limits: Limit = unlimited,
+    bulk: int | None = None,
+) -> list[Claim]:  # fmt: skip
+    """Take what is due: one message an address at a time, pages that pile up in one message.
+
+    At most ``bulk`` of them are for subscribers (None: as many as there are).
+    """
     claims: list[Claim] = []
     allowance = Allowance(conn, limits, now)
     seen: set[tuple[str, str]] = set()
+    left = limit if bulk is None else bulk
     for row in outbox.ready(conn, now, limit * 4):
         where = (row.channel, row.address)
         if where in seen or len(claims) >= limit:
             continue
         if row.kind not in rules.BUNDLED:
-            if not allowance.take(row):
+            is_bulk = row.kind is MessageKind.STATUS
+            if (is_bulk and left <= 0) or not allowance.take(row):
                 continue
+            left -= is_bulk
             claims.append(Claim(outbox.lease(conn, row, owner)))
             continue
         seen.add(where)

@@ -64,7 +64,7 @@ def invariants(conn: Connection, now: Seconds) -> list[Fault]:
         ),
         (
             "delivery-overdue",
-            outbox.overdue(conn, now - LATE),
+            outbox.overdue(conn, now - LATE, bulk=False),
             f"messages are due for more than {LATE:g} s and nobody sends them",
         ),
         (

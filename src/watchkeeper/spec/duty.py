@@ -289,7 +289,8 @@ class TriageRule:
 class MaintenanceDefinition:
     """A recurring or single silence: from ``start`` (naive local) for ``duration`` seconds.
 
-    ``rrule`` is an RFC 5545 recurrence without DTSTART; '' is once.
+    ``rrule`` is an RFC 5545 recurrence without DTSTART; '' is once. ``status_pages``: those that
+    announce it, as ``title`` and ``text``, for ``components`` of theirs (empty: all).
     """
 
     name: str
@@ -300,6 +301,10 @@ class MaintenanceDefinition:
     time_zone: str = "UTC"
     rrule: str = ""
     reason: str = ""
+    status_pages: tuple[str, ...] = ()
+    title: str = ""
+    text: str = ""
+    components: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- alert policies

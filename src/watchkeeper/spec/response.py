@@ -140,11 +140,59 @@ class ComponentDefinition:
     description: str = ""
     journeys: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    slos: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTemplate:
+    """A text to begin a status update with, for a severity and a phase; '' is any.
+
+    ``{components}``, ``{severity}``, ``{next}`` (when the next update comes) and ``{began}`` in
+    ``text`` and ``headline`` are filled in.
+    """
+
+    name: str
+    text: str
+    severity: str = ""
+    phase: str = ""
+    headline: str = ""
+
+
+UPDATE_TEMPLATES: tuple[UpdateTemplate, ...] = (
+    UpdateTemplate(
+        "outage", "{components} cannot be used at present. We are looking for the cause."
+        " We will say more {next}.", "SEV1", "investigating", "{components}: not available",
+    ),
+    UpdateTemplate(
+        "degraded", "Some users meet errors or long waits with {components}. We are looking for the"
+        " cause. We will say more {next}.", "SEV2", "investigating", "{components}: some errors",
+    ),
+    UpdateTemplate(
+        "minor", "A few users may meet trouble with {components}. We are looking into it.",
+        "SEV3", "investigating", "{components}: trouble for a few",
+    ),
+    UpdateTemplate(
+        "identified", "We know what is wrong with {components} and are mending it."
+        " We will say more {next}.", "", "identified",
+    ),
+    UpdateTemplate(
+        "monitoring", "{components} should work again. We watch whether it stays so.",
+        "", "monitoring",
+    ),
+    UpdateTemplate(
+        "resolved", "{components} works as usual again. We are sorry for the trouble, and will look"
+        " into how to keep it from coming back.", "", "resolved",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class StatusPageDefinition:
-    """A page that tells others. ``public``: readable by anybody, without signing in."""
+    """A page that tells others. ``public``: readable by anybody, without signing in.
+
+    ``measured``: the share of good requests is shown; None: only on a page that is not public.
+    ``export``: a directory into which the engine writes the page as files; '' is none.
+    """
 
     name: str
     display_name: str
@@ -153,6 +201,11 @@ class StatusPageDefinition:
     components: tuple[ComponentDefinition, ...] = ()
     url: str = ""  # where the world sees it, for links in mails and feeds
     channel: str = ""  # the e-mail channel that mails to subscribers
+    description: str = ""
+    webhooks: str = ""  # the webhook channel that posts to subscribers; it needs a secret
+    measured: bool | None = None
+    templates: tuple[UpdateTemplate, ...] = ()
+    export: str = ""
 
 
 class TrackerKind(StrEnum):

@@ -108,6 +108,8 @@ def compose(message: Message, sender: str, address: str) -> EmailMessage:
         mail["In-Reply-To"] = first
         mail["References"] = first
     mail["Auto-Submitted"] = "auto-generated"
+    for header, value in message.headers.items():
+        mail[header] = _one_line(value)
     if message.urgency == "page":
         mail["X-Priority"] = "1"
         mail["Importance"] = "high"

@@ -22,13 +22,16 @@ class WebhookTransport:
 
     def send(self, message: Message, address: str) -> Receipt:
         """Post once. Receivers tell repeats by ``Idempotency-Key``."""
-        content = json.dumps(body(message), separators=(",", ":")).encode()
+        what = dict(message.document) or body(message)
+        content = json.dumps(what, separators=(",", ":")).encode()
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": message.id,
             "User-Agent": "watchkeeper",
         }
         secret = self._settings.get("secret")
+        if message.signer:
+            secret = own_secret(self._settings.must("secret"), message.signer)
         if secret:
             headers["X-Watchkeeper-Signature"] = signature(content, secret, message.at)
         answer = self._web.call("POST", address, content=content, headers=headers)
@@ -37,6 +40,33 @@ class WebhookTransport:
     def close(self) -> None:
         """Let go of connections."""
         self._web.close()
+
+
+def own_secret(secret: str, signer: str) -> str:
+    """The secret of one receiver among many, made of the channel's; none of them is kept."""
+    return hmac.new(secret.encode(), f"receiver:{signer}".encode(), hashlib.sha256).hexdigest()
+
+
+def proves_itself(
+    definition: ChannelDefinition, url: str, signer: str, challenge: str, now: Seconds
+) -> bool:
+    """Post a challenge; true when the answer holds it: who is there wants our messages.
+
+    Raises TransportError when it cannot be reached or refuses.
+    """
+    settings = Settings(definition)
+    content = json.dumps({"type": "challenge", "challenge": challenge}).encode()
+    secret = own_secret(settings.must("secret"), signer)
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "watchkeeper",
+        "X-Watchkeeper-Signature": signature(content, secret, now),
+    }
+    web = settings.web()
+    try:
+        return challenge in web.call("POST", url, content=content, headers=headers).text
+    finally:
+        web.close()
 
 
 def body(message: Message) -> dict[str, Any]:

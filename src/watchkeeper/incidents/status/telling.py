@@ -1,0 +1,57 @@
+"""Subscribers are told in batches: each transaction puts some messages into the outbox and notes
+how far it got, so that ten thousand subscribers hold nobody up and a crash loses and repeats none.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from watchkeeper.incidents.status import messages, rules, store, work
+from watchkeeper.incidents.status.messages import Envelope
+from watchkeeper.incidents.status.rules import World
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.notify import outbox
+from watchkeeper.notify.model import MessageKind
+from watchkeeper.oncall.model import Site
+from watchkeeper.spec.model import Specs
+
+BATCH = 200
+"""Messages that one transaction writes. The next batch comes when half of them have gone."""
+
+
+def anything_to_tell(conn: Connection) -> bool:
+    """True when a batch can be written now."""
+    return store.anything_to_tell(conn) and _room(conn)
+
+
+def _room(conn: Connection) -> bool:
+    return outbox.waiting(conn, MessageKind.STATUS) <= BATCH // 2
+
+
+def tell(conn: Connection, specs: Specs, site: Site, now: Seconds, batch: int = BATCH) -> int:
+    """Write the next batch. Returns how many messages."""
+    notice = store.next_notice(conn) if _room(conn) else None
+    if notice is None:
+        return 0
+    page = specs.response.status_pages.get(notice.page)
+    found = work.cases(conn, [notice.incident_id])
+    story = rules.story(page, found[0], World(specs)) if page and found else None
+    # An update that was corrected meanwhile is told as it is now; one that is gone is not told.
+    posts = [p for p in story.posts if p.number == notice.number] if story else []
+    if page is None or story is None or not posts:
+        store.reached(conn, notice, None)
+        return 0
+    people = store.subscribers(conn, page.name, active=True, after=notice.reached, limit=batch)
+    envelope = Envelope(page, work.address(page, site), site.secret)
+    about = set(posts[0].levels) | set(story.components)
+    rows = []
+    for to in people:
+        if to.components and about and not about & set(to.components):
+            continue
+        if to.kind == "email" and page.channel:
+            rows.append(messages.update_mail(envelope, story, posts[0], to, now))
+        elif to.kind == "webhook" and page.webhooks:
+            rows.append(messages.update_hook(envelope, story, posts[0], to, now))
+    outbox.enqueue(conn, rows, now)
+    store.reached(conn, notice, people[-1].id if len(people) == batch else None)
+    return len(rows)
