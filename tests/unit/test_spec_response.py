@@ -32,6 +32,11 @@ metadata: {name: payments}
 spec: {}
 ---
 apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {name: hooks}
+spec: {type: webhook, settings: {secret: {env: HOOKS}}}
+---
+apiVersion: watchkeeper/v1
 kind: Team
 metadata: {name: storefront}
 spec: {}
@@ -108,7 +113,12 @@ def test_a_status_page_has_components_and_a_tracker_its_people() -> None:
     response = read().response
     page = response.status_pages["public"]
     assert page.public
-    assert [c.name for c in page.components] == ["checkout", "shop"]
+    assert [c.name for c in page.components] == ["checkout", "shop", "search"]
+    assert page.components[2].slos == ("checkout-availability",)
+    assert (page.channel, page.webhooks, page.measured) == ("mail", "hooks", True)
+    assert [(t.name, t.severity, t.phase) for t in page.templates] == [
+        ("card-trouble", "SEV2", "investigating")
+    ]
     tracker = response.trackers["issues"]
     assert (tracker.kind, tracker.teams) == (TrackerKind.GITHUB, ("storefront",))
     assert tracker.settings["token"] == {"env": "GITHUB_TOKEN"}

@@ -26,6 +26,7 @@ from watchkeeper.spec.duty_fields import (
     average,
     begin,
     delay,
+    items,
     length,
     local_time,
     matchers,
@@ -36,7 +37,10 @@ from watchkeeper.spec.model import AlertPolicyDefinition, BurnCondition
 from watchkeeper.spec.reader import Reader
 
 TRIAGE_KEYS = ("match", "escalationPolicy", "urgency", "service", "drop", "autoClose")
-MAINTENANCE_KEYS = ("match", "start", "duration", "timeZone", "rrule", "reason")
+MAINTENANCE_KEYS = (
+    "match", "start", "duration", "timeZone", "rrule", "reason", "statusPages", "title", "text",
+    "components",
+)  # fmt: skip
 POLICY_KEYS = ("exhaustion", "burn", "consumed", "noData", "guards")
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 """More often than daily is written with BYHOUR; finer ones would be slow to look up."""
@@ -92,9 +96,12 @@ def read_maintenance(reader: Reader, duty: DutyRead) -> None:
             "e.g. [service=shop]", key="match",
         )  # fmt: skip
     if lasts is not None and start:
+        pages = tuple(duty.refer(a, "statusPages", "StatusPage", n)
+                      for a, n in items(spec, "statusPages"))  # fmt: skip
         duty.maintenance[name] = MaintenanceDefinition(
-            name, found, reader.place(), start, lasts, zone, rule, spec.text("reason")
-        )
+            name, found, reader.place(), start, lasts, zone, rule, spec.text("reason"), pages,
+            spec.text("title"), spec.text("text"), spec.texts("components"),
+        )  # fmt: skip
 
 
 def _check_rrule(spec: Reader, rule: str, start: datetime, lasts: float) -> None:

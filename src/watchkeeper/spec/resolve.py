@@ -66,7 +66,11 @@ def resolve(read: Read, own: Native) -> Specs:
         slos[name] = definition
     _implied_sources(slos, sources)
     _check_services(read, own, services)
-    measured: dict[str, Mapping[str, object]] = {"Journey": own.journeys, "SLO": slos}
+    measured: dict[str, Mapping[str, object]] = {
+        "Journey": own.journeys,
+        "SLO": slos,
+        "StatusPage": own.response.status_pages,
+    }
     duty = resolve_duty(own.duty, services, own.teams, measured)
     response = resolve_response(own.response, duty)
     return Specs(sources, slos, services, own.teams, own.journeys, policies, duty, response)

@@ -23,6 +23,7 @@ from watchkeeper.spec.response import (
     StatusPageDefinition,
     TrackerDefinition,
     TrackerKind,
+    UpdateTemplate,
 )
 
 POLICY_KEYS = ("severities", "roles", "reviewers")
@@ -31,8 +32,12 @@ SEVERITY_KEYS = (
     "actionWithin",
 )  # fmt: skip
 ROLE_KEYS = ("name", "title", "description", "targets", "severities")
-PAGE_KEYS = ("public", "url", "channel", "components")
-COMPONENT_KEYS = ("name", "title", "description", "journeys", "services")
+PAGE_KEYS = (
+    "public", "url", "channel", "webhooks", "measured", "export", "components", "templates",
+)  # fmt: skip
+COMPONENT_KEYS = ("name", "title", "description", "journeys", "services", "slos")
+TEMPLATE_KEYS = ("name", "severity", "phase", "headline", "text")
+TEMPLATE_FIELDS = ("components", "severity", "began", "next")
 TRACKER_KEYS = ("type", "settings", "teams")
 _TRACKER = ("url", "token*", "users", "allow_private")
 TRACKER_SETTINGS: Mapping[TrackerKind, tuple[str, ...]] = {
@@ -41,6 +46,7 @@ TRACKER_SETTINGS: Mapping[TrackerKind, tuple[str, ...]] = {
     TrackerKind.JIRA: ("url*", "project*", "username", "issue_type", *_TRACKER[1:]),
 }
 """The settings of each type of tracker; ``*`` marks those that must be there."""
+TELLS = {"channel": (ChannelType.EMAIL, "mails"), "webhooks": (ChannelType.WEBHOOK, "posts")}
 COMMANDER = "commander"
 NEVER = "never"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,62}")
@@ -59,18 +65,24 @@ class ResponseRead:
     reviewers: tuple[EscalationTarget, ...] = ()
     policy: Reader | None = None
     """The incident policy: there is one."""
-    channels: list[tuple[Reader, str]] = field(default_factory=list)
-    """Status pages, by the reader of their spec, and the channel that mails for each."""
+    channels: list[tuple[Reader, str, str]] = field(default_factory=list)
+    """Status pages, by the reader of their spec, and the key and channel that tell for each."""
 
 
 def resolve_response(read: ResponseRead, duty: Duty) -> Response:
     """The definitions; a channel that cannot send mail is noted where it is named."""
-    for spec, name in read.channels:
+    for spec, key, name in read.channels:
         channel = duty.channels.get(name)
-        if channel is not None and channel.type is not ChannelType.EMAIL:
+        wanted, does = TELLS[key]
+        if channel is not None and channel.type is not wanted:
             spec.fault(
                 "bad-value", f"channel '{name}' is of type {channel.type}",
-                "a channel of type email, which mails to subscribers", key="channel",
+                f"a channel of type {wanted}, which {does} to subscribers", key=key,
+            )  # fmt: skip
+        elif channel is not None and key == "webhooks" and "secret" not in channel.settings:
+            spec.fault(
+                "missing", f"channel '{name}' has no secret", "one, which signs what is posted",
+                f"add secret: {{env: …}} to the settings of '{name}'", key=key,
             )  # fmt: skip
     return Response(
         read.severities or dict(SEVERITIES),
@@ -208,24 +220,44 @@ def read_status_page(reader: Reader, duty: DutyRead, response: ResponseRead) -> 
         _component(item, name, duty) for item, name in _named(spec, "components", COMPONENT_KEYS)
     )
     url = web_address(spec, "url")
-    channel = duty.refer(spec, "channel", "Channel")
-    if channel:
-        response.channels.append((spec, channel))
-    response.status_pages[name] = StatusPageDefinition(
-        name, display, reader.place(), spec.flag("public"), components, url, channel
+    found = {key: duty.refer(spec, key, "Channel") for key in TELLS}
+    response.channels += [(spec, key, channel) for key, channel in found.items() if channel]
+    templates = tuple(
+        t for i, n in _named(spec, "templates", TEMPLATE_KEYS) for t in _template(i, n)
     )
+    response.status_pages[name] = StatusPageDefinition(
+        name, display, reader.place(), spec.flag("public"), components, url, found["channel"],
+        spec.text("description"), found["webhooks"],
+        spec.flag("measured") if spec.has("measured") else None, templates, spec.text("export"),
+    )  # fmt: skip
+
+
+def _template(item: Reader, name: str) -> list[UpdateTemplate]:
+    phase = item.choice("phase", ("investigating", "identified", "monitoring", "resolved"))
+    made = UpdateTemplate(
+        name, item.text("text", required=True), item.text("severity"), phase, item.text("headline")
+    )
+    for key in ("text", "headline"):
+        for used in re.findall(r"\{([^{}]*)\}", getattr(made, key)):
+            if used not in TEMPLATE_FIELDS:
+                item.fault(
+                    "bad-value", f"'{{{used}}}' is no field",
+                    ", ".join(f"{{{f}}}" for f in TEMPLATE_FIELDS), key=key,
+                )  # fmt: skip
+    return [made] if made.text else []
 
 
 def _component(item: Reader, name: str, duty: DutyRead) -> ComponentDefinition:
     journeys = referred(item, "journeys", "Journey", duty)
     services = referred(item, "services", "Service", duty)
-    if not journeys and not services:
+    slos = referred(item, "slos", "SLO", duty)
+    if not journeys and not services and not slos:
         item.fault(
-            "missing", f"nothing tells how '{name}' is", "journeys or services",
+            "missing", f"nothing tells how '{name}' is", "journeys, services or slos",
             "add journeys: [checkout]",
         )  # fmt: skip
     title = item.text("title") or name
-    return ComponentDefinition(name, title, item.text("description"), journeys, services)
+    return ComponentDefinition(name, title, item.text("description"), journeys, services, slos)
 
 
 def referred(reader: Reader, key: str, kind: str, duty: DutyRead) -> tuple[str, ...]:

@@ -173,6 +173,10 @@ DUTY: dict[str, dict[str, Any]] = {
         timeZone=TEXT,
         rrule=TEXT,
         reason=TEXT,
+        statusPages=TEXTS,
+        title=TEXT,
+        text=TEXT,
+        components=TEXTS,
     ),
     "AlertPolicy": {
         **an_object(

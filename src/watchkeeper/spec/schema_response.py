@@ -93,10 +93,24 @@ _PARAMETER = an_object(
 )
 _COMPONENT = {
     **an_object(
-        ("name",), name=_NAME, title=TEXT, description=TEXT, journeys=TEXTS, services=TEXTS
+        ("name",),
+        name=_NAME,
+        title=TEXT,
+        description=TEXT,
+        journeys=TEXTS,
+        services=TEXTS,
+        slos=TEXTS,
     ),
-    "anyOf": [{"required": ["journeys"]}, {"required": ["services"]}],
+    "anyOf": [{"required": [k]} for k in ("journeys", "services", "slos")],
 }
+_TEMPLATE = an_object(
+    ("name", "text"),
+    name=_NAME,
+    severity=TEXT,
+    phase={"enum": ["investigating", "identified", "monitoring", "resolved"]},
+    headline=TEXT,
+    text=TEXT,
+)
 RESPONSE: dict[str, dict[str, Any]] = {
     "IncidentPolicy": an_object(
         (),
@@ -127,7 +141,11 @@ RESPONSE: dict[str, dict[str, Any]] = {
         public=_FLAG,
         url=TEXT,
         channel=TEXT,
+        webhooks=TEXT,
+        measured=_FLAG,
+        export=TEXT,
         components=_some(_COMPONENT),
+        templates=_some(_TEMPLATE),
     ),
     "Tracker": {
         **an_object(
