@@ -354,28 +354,6 @@ def cancel(conn: Connection, page_id: int, kinds: Sequence[MessageKind], why: st
     return conn.execute(query).rowcount
 
 
-def cancel_to(conn: Connection, kind: MessageKind, channel: str, address: str, why: str) -> int:
-    """Nothing more of this kind is sent to this address."""
-    query = (
-        update(delivery)
-        .where(
-            delivery.c.channel == channel,
-            delivery.c.address == address,
-            delivery.c.kind == str(kind),
-            delivery.c.state == DUE,
-        )
-        .values(state=CANCELLED, fence=delivery.c.fence + 1, owner=None, outcome=why)
-    )
-    return conn.execute(query).rowcount
-
-
-def waiting(conn: Connection, kind: MessageKind) -> int:
-    """How many messages of a kind have not been tried yet."""
-    c = delivery.c
-    query = select(func.count()).where(c.state == DUE, c.kind == str(kind), c.attempts == 0)
-    return int(conn.execute(query).scalar_one())
-
-
 def revive(conn: Connection, page_id: int, why: str, now: Seconds) -> int:
     """What was cancelled for this reason before it was sent is due again, at the earliest now."""
     later = case((delivery.c.due_at > now, delivery.c.due_at), else_=now)

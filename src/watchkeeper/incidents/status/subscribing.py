@@ -20,8 +20,7 @@ from watchkeeper.incidents.status.tokens import CONFIRM, Pass
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.kernel.text import duration
-from watchkeeper.notify import outbox
-from watchkeeper.notify.model import MessageKind
+from watchkeeper.notify import bulk, outbox
 from watchkeeper.oncall.model import Site
 from watchkeeper.spec.response import StatusPageDefinition
 from watchkeeper.store import timeline
@@ -139,8 +138,7 @@ def leave(
     if page is not None and subscriber.kind == "webhook":
         channel = page.webhooks
     if channel:
-        kind = MessageKind.STATUS
-        outbox.cancel_to(conn, kind, channel, subscriber.address, "unsubscribed")
+        bulk.cancel_to(conn, channel, subscriber.address, "unsubscribed")
     _log(conn, "status.unsubscribed", subscriber, actor, now)
 
 

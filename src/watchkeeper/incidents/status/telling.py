@@ -10,8 +10,7 @@ from watchkeeper.incidents.status import messages, rules, store, work
 from watchkeeper.incidents.status.messages import Envelope
 from watchkeeper.incidents.status.rules import World
 from watchkeeper.kernel.clock import Seconds
-from watchkeeper.notify import outbox
-from watchkeeper.notify.model import MessageKind
+from watchkeeper.notify import bulk, outbox
 from watchkeeper.oncall.model import Site
 from watchkeeper.spec.model import Specs
 
@@ -25,7 +24,7 @@ def anything_to_tell(conn: Connection) -> bool:
 
 
 def _room(conn: Connection) -> bool:
-    return outbox.waiting(conn, MessageKind.STATUS) <= BATCH // 2
+    return bulk.waiting(conn) <= BATCH // 2
 
 
 def tell(conn: Connection, specs: Specs, site: Site, now: Seconds, batch: int = BATCH) -> int:
