@@ -13,13 +13,15 @@ import httpx2
 from tests.support.duty import HERE, START, specs
 from watchkeeper.alerting import keys, work
 from watchkeeper.alerting.model import Alert
+from watchkeeper.changes import store as changes
+from watchkeeper.changes.model import Change
+from watchkeeper.changes.store import Wanted
 from watchkeeper.engine.board import Board
 from watchkeeper.faces.server import build_server
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.clock import VirtualClock
 from watchkeeper.spec.duty import HeartbeatDefinition, IntegrationDefinition, IntegrationType
-from watchkeeper.store import Database, timeline
-from watchkeeper.store.timeline import Event
+from watchkeeper.store import Database
 
 PAYLOADS = Path(__file__).parents[3] / "shared" / "data" / "payloads"
 
@@ -85,10 +87,10 @@ class Doors:
         (found,) = self.alerts()
         return found
 
-    def changes(self) -> list[Event]:
-        """The changes in the timeline."""
+    def changes(self) -> list[Change]:
+        """All changes, as they were told of."""
         with self.db.read() as conn:
-            return list(timeline.read(conn, kind="change.reported"))
+            return sorted(changes.find(conn, Wanted(), limit=1000), key=lambda c: c.id)
 
 
 def opened(doors: Doors, name: str, **values: object) -> IntegrationDefinition:

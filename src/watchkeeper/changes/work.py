@@ -47,6 +47,12 @@ class Kept:
 OURS = Door()
 
 
+def door_of(name: str, specs: Specs) -> Door:
+    """The door of an integration."""
+    found = specs.duty.integrations.get(name)
+    return Door(name, found.service if found else None)
+
+
 def record(conn: Connection, told: Told, door: Door, by: str, specs: Specs, now: Seconds) -> Kept:
     """Take in a report of a change: a new change, or more about one that is known.
 
@@ -54,7 +60,8 @@ def record(conn: Connection, told: Told, door: Door, by: str, specs: Specs, now:
     """
     told = rules.checked(told, now)
     told = replace(told, services=rules.known_as(told.services, specs, door.service))
-    report = Report(rules.digest(told), told, (told.reporter or by)[:200], now)
+    who = f"{told.reporter} by {by}" if told.reporter and told.reporter != by else by
+    report = Report(rules.digest(told), told, who[:200], now)
     key = rules.key_of(told, door.name, secrets.token_hex(16))
     made = rules.folded(key, [report])
     change_id, created = store.claim(conn, made)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from watchkeeper.alerting.accepting import Accepted, accept_many
-from watchkeeper.alerting.intake.changes import keep_changes
-from watchkeeper.alerting.intake.model import Change, Understood
+from watchkeeper.alerting.intake.model import Understood
 from watchkeeper.alerting.model import AlertState, Signal
+from watchkeeper.changes import work as changes
+from watchkeeper.changes.model import Told
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
 from watchkeeper.spec.model import Specs
@@ -124,6 +125,8 @@ def _together(
     last = batch[-1]
     doors = [(w.integration, u) for w in batch for u in w.understood if isinstance(u, Signal)]
     accepted = iter(accept_many(conn, doors, last.now, last.specs, mostly_new=mostly_new))
-    changes = [(w.integration, u) for w in batch for u in w.understood if isinstance(u, Change)]
-    keep_changes(conn, changes, last.now)
+    for one in batch:
+        for told in (u for u in one.understood if isinstance(u, Told)):
+            door = changes.door_of(one.integration, last.specs)
+            changes.record(conn, told, door, one.integration, last.specs, last.now)
     return [[next(accepted) for u in one.understood if isinstance(u, Signal)] for one in batch]

@@ -35,21 +35,29 @@ from watchkeeper.alerting.accepting import Accepted
 from watchkeeper.alerting.heartbeats import Ping
 from watchkeeper.alerting.intake import (
     alertmanager,
+    argocd,
     cloudevents,
     generic,
+    github,
+    gitlab,
     grafana,
     mail,
     opsgenie,
     pagerduty,
+    signed,
+    told,
 )
 from watchkeeper.alerting.intake.model import Asked, Understood
 from watchkeeper.alerting.intake.reading import MOST_BYTES, document, too_large
 from watchkeeper.alerting.model import Signal
+from watchkeeper.changes import rules
+from watchkeeper.changes.model import Told
 from watchkeeper.faces.gathering import Gathering
 from watchkeeper.faces.noting import UNKNOWN, Noting
 from watchkeeper.faces.push import NotReadableError, specs_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
+from watchkeeper.kernel.secrets import resolve
 from watchkeeper.spec.duty import IntegrationDefinition, IntegrationType
 
 log = logging.getLogger("watchkeeper.intake")
@@ -132,6 +140,10 @@ FORMATS: Mapping[IntegrationType, Format] = {
     IntegrationType.CLOUDEVENTS: Format(cloudevents.parse),
     IntegrationType.EMAIL: Format(mail.parse, json=False),
     IntegrationType.GENERIC: Format(generic.parse),
+    IntegrationType.GITHUB: Format(github.parse),
+    IntegrationType.GITLAB: Format(gitlab.parse),
+    IntegrationType.ARGOCD: Format(argocd.parse),
+    IntegrationType.CHANGES: Format(told.parse),
 }
 DROP_INS: Mapping[str, Format] = {
     "v2/enqueue": FORMATS[IntegrationType.PAGERDUTY],
@@ -205,7 +217,10 @@ class Intake:
             rest = visit.tail
             loaded = _loaded(spoken, body, visit.headers) if spoken.json else body
         now, fresh = self._services.clock.now(), secrets.token_hex(16)
+        _must_be_signed(door, visit, body)
         understood = spoken.parse(loaded, Asked(now, fresh, rest, visit.headers, door.mapping))
+        for change in (u for u in understood if isinstance(u, Told)):
+            rules.checked(change, now)
         self._limit(door, max(1, len(understood)))
         accepted: Sequence[Accepted] = []
         if understood:
@@ -378,6 +393,14 @@ def _drop_in(tail: str) -> tuple[Format | None, str]:
     if tail.startswith("v2/alerts/"):
         return DROP_INS["v2/alerts"], tail.removeprefix("v2/alerts/")
     return None, ""
+
+
+def _must_be_signed(door: IntegrationDefinition, visit: Visit, body: bytes) -> None:
+    secret = resolve(door.secret, f"the secret of {door.name}") if door.secret else ""
+    if not signed.rightly(door.type, secret, visit.key, visit.headers, body):
+        raise NoKeyError(
+            "The signature is missing or wrong.", "Give the webhook the integration's secret."
+        )
 
 
 def _loaded(spoken: Format, body: bytes, headers: dict[str, str]) -> object:

@@ -214,7 +214,7 @@ class ChannelDefinition:
 
 
 class IntegrationType(StrEnum):
-    """The ways in which other systems tell us of alerts."""
+    """The ways in which other systems tell us of alerts and of changes."""
 
     PAGERDUTY = "pagerduty"
     ALERTMANAGER = "alertmanager"
@@ -223,15 +223,20 @@ class IntegrationType(StrEnum):
     CLOUDEVENTS = "cloudevents"
     EMAIL = "email"
     GENERIC = "generic"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    ARGOCD = "argocd"
+    CHANGES = "changes"
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationDefinition:
-    """A door for alerts. Its keys are made with ``wk integration key`` and kept as hashes.
+    """A door for alerts and changes. ``wk integration key`` makes its keys, kept as hashes.
 
-    ``service``: for alerts that name none that we know. ``mapping`` (generic only): our field →
+    ``service``: for alerts that name none that we know. ``mapping`` (generic, changes): our field →
     a path in the JSON (``a.b[0].c``) or a template with ``{{path}}``. ``auto_close``: seconds
     without news after which an alert is closed. ``per_minute``: alerts accepted a minute.
+    ``secret`` (github, gitlab): a reference to what their webhooks are signed with; '' is the key.
     """
 
     name: str
@@ -242,6 +247,7 @@ class IntegrationDefinition:
     mapping: Mapping[str, str] = field(default_factory=dict)
     auto_close: float | None = None
     per_minute: int = 60_000
+    secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)

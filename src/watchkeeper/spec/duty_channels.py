@@ -29,7 +29,8 @@ from watchkeeper.spec.duty_fields import (
 from watchkeeper.spec.reader import Reader
 
 CHANNEL_KEYS = ("type", "settings")
-INTEGRATION_KEYS = ("type", "service", "escalationPolicy", "mapping", "autoClose", "perMinute")
+INTEGRATION_KEYS = ("type", "service", "escalationPolicy", "mapping", "autoClose", "perMinute",
+                    "secret")  # fmt: skip
 HEARTBEAT_KEYS = ("every", "cron", "timeZone", "grace", "service", "urgency")
 COMMON = ("allow_private", "timeout", "per_minute")
 _TWILIO = ("account_sid*", "auth_token*", "from*", "url")
@@ -196,9 +197,9 @@ def read_integration(reader: Reader, duty: DutyRead) -> None:
         return
     name, _, spec = begun
     written = spec.choice("type", [str(t) for t in IntegrationType], required=True)
-    if spec.has("mapping") and written not in ("generic", ""):
+    if spec.has("mapping") and written not in ("generic", "changes", ""):
         spec.fault(
-            "bad-value", f"'mapping' is for the type generic, not {written}", "no 'mapping'",
+            "bad-value", f"'mapping' is for generic and changes, not {written}", "no 'mapping'",
             "remove it", key="mapping",
         )  # fmt: skip
     mapping = spec.table("mapping")
@@ -208,10 +209,17 @@ def read_integration(reader: Reader, duty: DutyRead) -> None:
     policy = duty.refer(spec, "escalationPolicy", "EscalationPolicy") or None
     closes = length(spec, "autoClose")
     rate = whole(spec, "perMinute", 60_000)
+    if spec.has("secret") and written not in ("github", "gitlab", ""):
+        spec.fault(
+            "bad-value", f"'secret' is for github and gitlab, not {written}", "no 'secret'",
+            "remove it", key="secret",
+        )  # fmt: skip
+    secret = reference(spec, "secret") if spec.has("secret") else ""
     if written:
         duty.integrations[name] = IntegrationDefinition(
-            name, IntegrationType(written), reader.place(), service, policy, mapping, closes, rate
-        )
+            name, IntegrationType(written), reader.place(), service, policy, mapping, closes, rate,
+            secret,
+        )  # fmt: skip
 
 
 _PATH = re.compile(r"\$?\.?[\w@-]+(\[\d+\])*(\.[\w@-]+(\[\d+\])*)*")

@@ -140,6 +140,7 @@ DUTY: dict[str, dict[str, Any]] = {
         mapping=TEXT_TABLE,
         autoClose=FIXED,
         perMinute=_whole(1),
+        secret={"oneOf": _SECRET["oneOf"][1:]},
     ),
     "Heartbeat": {
         **an_object(

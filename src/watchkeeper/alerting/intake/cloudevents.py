@@ -1,14 +1,16 @@
 """CloudEvents 1.0 (structured, batch, binary) and CDEvents.
 
-https://github.com/cloudevents/spec and https://cdevents.dev: incidents open and close alerts, all
-else that CDEvents knows (deployments, pipelines, tickets, …) is a change.
+https://github.com/cloudevents/spec and https://cdevents.dev: incidents open and close alerts; what
+CDEvents tells of services, environments, merged code and pipelines that deploy is a change; the
+rest (tests, artifacts, tickets, …) changes no system and is taken without a trace.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from watchkeeper.alerting.intake.model import Asked, Change, Understood
+from watchkeeper.alerting.intake import cdevents
+from watchkeeper.alerting.intake.model import Asked, Understood
 from watchkeeper.alerting.intake.reading import (
     Fields,
     first_of,
@@ -27,6 +29,10 @@ _CDEVENTS = "dev.cdevents."
 
 def parse(document: object, asked: Asked) -> list[Understood]:
     """Structured, a batch, or — with ``ce-`` headers — the data of a binary one."""
+    return [u for u in _parsed(document, asked) if u is not None]
+
+
+def _parsed(document: object, asked: Asked) -> list[Understood | None]:
     if "ce-type" in asked.headers or "ce-specversion" in asked.headers:
         named = {k[3:]: v for k, v in asked.headers.items() if k.startswith("ce-")}
         return [_event(Fields({**named, "data": document}, ""))]
@@ -35,7 +41,7 @@ def parse(document: object, asked: Asked) -> list[Understood]:
     return [_event(Fields(document))]
 
 
-def _event(fields: Fields) -> Understood:
+def _event(fields: Fields) -> Understood | None:
     if "context" in fields.data and "subject" in fields.data and "type" not in fields.data:
         return _cdevent(fields)
     for name in ("specversion", "type", "source", "id"):
@@ -81,26 +87,20 @@ def _opaque(fields: Fields) -> dict[str, Any]:
     return {k: plain(v)[:5000] for k, v in fields.data.items() if k.startswith("data") and v}
 
 
-def _cdevent(fields: Fields) -> Understood:
+def _cdevent(fields: Fields) -> Understood | None:
     context, subject = fields.child("context"), fields.child("subject")
     kind = context.text("type", required=True, most=500)
     content = subject.child("content")
-    service = content.data.get("service")
-    named = str(service.get("id", "")) if isinstance(service, dict) else ""
-    at = time_of(context.data.get("timestamp"), context.at("timestamp"))
     thing = subject.text("id", required=True, most=300)
+    at = time_of(context.data.get("timestamp"), context.at("timestamp"))
     if kind.startswith(f"{_CDEVENTS}incident."):
-        return _incident(kind, thing, named, context, content, fields, at)
-    words = kind.removeprefix(_CDEVENTS).split(".")
-    return Change(
-        summary=f"{' '.join(words[:2])}: {thing}"[:1000],
-        service=(named or (thing if words[0] == "service" else ""))[:300],
-        source=context.text("source", most=500),
-        kind=kind,
-        at=at,
-        details=content.data,
-        links=links_of([("Link", first_of(content.data, "uri", "url"))]),
-    )
+        return _incident(kind, thing, _id_of(content, "service"), context, content, fields, at)
+    return cdevents.told(fields, kind.removeprefix(_CDEVENTS), thing, at)
+
+
+def _id_of(content: Fields, key: str) -> str:
+    value = content.data.get(key)
+    return str(value.get("id", "")) if isinstance(value, dict) else ""
 
 
 def _incident(

@@ -77,7 +77,8 @@ def find(document: object, path: str) -> Any:  # noqa: ANN401 - whatever JSON ho
     return value if at == len(path) else None
 
 
-def _mapped(document: Mapping[str, Any], how: str) -> str:
+def mapped(document: Mapping[str, Any], how: str) -> str:
+    """What a path or a template leads to, as text."""
     if "{{" in how:
         return _TEMPLATE.sub(lambda m: _shown(find(document, m[1])), how)
     return _shown(find(document, how))
@@ -89,7 +90,7 @@ def _shown(value: object) -> str:
 
 def _field(fields: Fields, asked: Asked, name: str) -> str:
     if name in asked.mapping:
-        return _mapped(fields.data, asked.mapping[name])
+        return mapped(fields.data, asked.mapping[name])
     for usual in USUAL[name]:
         value = fields.data.get(usual)
         if value is not None and value != "" and not isinstance(value, dict | list):

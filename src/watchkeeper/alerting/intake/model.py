@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from watchkeeper.alerting.model import Signal
+from watchkeeper.changes.model import Told
 from watchkeeper.kernel.clock import Seconds
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that was changed on purpose: kept in the timeline, calls nobody."""
-
-    summary: str
-    service: str = ""
-    source: str = ""
-    kind: str = ""  # as the sender names it: deployment, dev.cdevents.service.deployed, …
-    at: Seconds | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    links: tuple[tuple[str, str], ...] = ()
-
-
-Understood = Signal | Change
+Understood = Signal | Told
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,18 @@ https://developer.pagerduty.com/docs/events-api-v2-overview: ``summary`` up to 1
 
 from __future__ import annotations
 
-from watchkeeper.alerting.intake.model import Asked, Change, Understood
-from watchkeeper.alerting.intake.reading import Fields, links_of, severity_of, wrong
+from watchkeeper.alerting.intake.model import Asked, Understood
+from watchkeeper.alerting.intake.reading import (
+    Fields,
+    first_of,
+    links_of,
+    plain,
+    severity_of,
+    wrong,
+)
 from watchkeeper.alerting.model import Signal, SignalAction
+from watchkeeper.changes import words
+from watchkeeper.changes.model import ChangeKind, Told
 
 ACTIONS = tuple(str(a) for a in SignalAction)
 MOST_KEY = 255
@@ -50,18 +59,27 @@ def parse(document: object, asked: Asked) -> list[Understood]:
 
 
 def parse_change(document: object, asked: Asked) -> list[Understood]:
-    """A change event."""
+    """A change event. It has happened when it is told; of what kind it is, ``custom_details`` may
+    say (kind, service, version, environment, …), else the words of its summary."""
     del asked
     fields = Fields(document)
     payload = fields.child("payload", required=True)
     details = payload.child("custom_details").data
-    made = Change(
-        summary=payload.text("summary", required=True, most=1000),
-        service=str(details.get("service") or "")[:300],
-        source=payload.text("source", most=500),
-        kind="change",
-        at=payload.time("timestamp"),
-        details=details,
+    summary = payload.text("summary", required=True, most=1000)
+    kind = words.kind_of(first_of(details, "kind", "type", "change_type"))
+    told = Told(
+        summary=summary,
+        kind=words.kind_in(summary) if kind is ChangeKind.OTHER else kind,
+        intent=words.intent_of(first_of(details, "intent", "change_kind")),
+        services=tuple(n for n in (first_of(details, "service", "service_name"),) if n),
+        environment=first_of(details, "environment", "env"),
+        version=first_of(details, "version", "build_version", "tag", "release"),
+        previous_version=first_of(details, "previous_version"),
+        started_at=payload.time("timestamp"),
+        outcome=words.outcome_of(first_of(details, "outcome", "status", "state")),
         links=fields.links("links"),
+        source=payload.text("source", most=500),
+        at=payload.time("timestamp"),
+        labels={k[:200]: plain(v)[:1000] for k, v in details.items() if v is not None},
     )
-    return [made]
+    return [told]

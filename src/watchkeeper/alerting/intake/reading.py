@@ -156,6 +156,13 @@ class Fields:
             raise wrong(self.at(key), f"one of {', '.join(known)}")
         return value
 
+    def exactly(self, key: str, known: Sequence[str]) -> str:
+        """One of some words, written as they are."""
+        value = self.text(key)
+        if value not in known:
+            raise wrong(self.at(key), f"one of {', '.join(known)}")
+        return value
+
     def child(self, key: str, *, required: bool = False) -> Fields:
         """An object; an empty one when it is absent or null."""
         value = self.data.get(key)

@@ -288,6 +288,102 @@ def _change(base: str, key: str) -> Example:
     return _run("Tell of a deployment", f"{base}/v2/change/enqueue", body)
 
 
+# ---------------------------------------------------------------- changes
+
+
+def _github(base: str, key: str, door: IntegrationDefinition) -> Guide:
+    url = f"{base}/in/{key}"
+    repository = {"full_name": "shop/checkout", "html_url": "https://github.com/shop/checkout"}
+    made = {"id": 7, "ref": "v1.42", "sha": "f95f852bd8fc", "environment": "production",
+            "created_at": "2026-11-23T14:00:00Z"}  # fmt: skip
+    state = {"state": "success", "created_at": "2026-11-23T14:03:00Z"}
+    body = {"deployment": made, "deployment_status": state, "repository": repository}
+    return Guide(
+        "In the repository's or organisation's settings add a webhook with this address, content "
+        "type application/json, and as its secret the key (or the integration's own 'secret'). "
+        "Choose deployments, deployment statuses, releases, pushes and workflow runs.",
+        [Address("Payload URL", url)],
+        [_run("As GitHub sends it", url, body, {"X-GitHub-Event": "deployment_status"})],
+    )
+
+
+def _gitlab(base: str, key: str, door: IntegrationDefinition) -> Guide:
+    url = f"{base}/in/{key}"
+    body = {
+        "object_kind": "deployment",
+        "status": "success",
+        "status_changed_at": "2026-11-23 14:03:00 +0100",
+        "deployment_id": 15,
+        "environment": "production",
+        "short_sha": "279484c0",
+        "project": {"path_with_namespace": "shop/checkout"},
+    }
+    return Guide(
+        "In the project's settings add a webhook with this address. Its secret token is the key, "
+        "or the integration's own 'secret'. Choose deployment, pipeline and release events.",
+        [Address("Webhook URL", url)],
+        [_run("As GitLab sends it", url, body)],
+    )
+
+
+def _argocd(base: str, key: str, door: IntegrationDefinition) -> Guide:
+    url = f"{base}/in/{key}"
+    settings = f"""apiVersion: v1
+kind: ConfigMap
+metadata: {{name: argocd-notifications-cm}}
+data:
+  service.webhook.watchkeeper: |
+    url: {url}
+    headers: [{{name: Content-Type, value: application/json}}]
+  template.watchkeeper: |
+    webhook:
+      watchkeeper: {{method: POST, body: '{{{{toJson .app}}}}'}}
+  trigger.watchkeeper: |
+    - when: app.status.operationState != nil
+      oncePer: app.status.operationState.phase + app.status.operationState.startedAt
+      send: [watchkeeper]
+  subscriptions: |
+    - recipients: [watchkeeper]
+      triggers: [watchkeeper]"""
+    operation = {
+        "phase": "Succeeded",
+        "startedAt": "2026-11-23T14:00:00Z",
+        "finishedAt": "2026-11-23T14:01:00Z",
+        "syncResult": {"revision": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e"},
+    }
+    body = {"metadata": {"name": "checkout"}, "status": {"operationState": operation}}
+    return Guide(
+        "Argo CD's notifications send each application as it is when its sync begins and ends. "
+        "Its name, or its label watchkeeper/service, is the service.",
+        [Address("Webhook", url)],
+        [
+            Example("Notifications", "argocd-notifications-cm.yaml", settings),
+            _run("As Argo CD sends it", url, body),
+        ],
+    )
+
+
+def _changes(base: str, key: str, door: IntegrationDefinition) -> Guide:
+    url = f"{base}/in/{key}"
+    begun = {"key": "checkout-1.42", "service": "checkout", "version": "1.42",
+             "kind": "deployment", "environment": "production", "status": "started"}  # fmt: skip
+    over = {"key": "checkout-1.42", "service": "checkout", "status": "succeeded"}
+    says = (
+        "Any JSON that tells of a change. The usual names are found by themselves: summary, "
+        "service, version, kind, environment, status, key, started_at, ended_at, url. What comes "
+        "with the same key is the same change."
+    )
+    if door.mapping:
+        says = "JSON, read by the mapping that is written with this integration."
+        mapped: dict[str, object] = {}
+        for path in door.mapping.values():
+            for each in [p.split("}}")[0].strip() for p in path.split("{{")[1:]] or [path]:
+                _put(mapped, each, "succeeded")
+        return Guide(says, [Address("Any JSON", url)], [_run("A change", url, mapped)])
+    examples = [_run("A deployment begins", url, begun), _run("It is over", url, over)]
+    return Guide(says, [Address("Any JSON", url)], examples)
+
+
 _GUIDES = {
     IntegrationType.PAGERDUTY: _pagerduty,
     IntegrationType.ALERTMANAGER: _alertmanager,
@@ -296,6 +392,10 @@ _GUIDES = {
     IntegrationType.CLOUDEVENTS: _cloudevents,
     IntegrationType.EMAIL: _email,
     IntegrationType.GENERIC: _generic,
+    IntegrationType.GITHUB: _github,
+    IntegrationType.GITLAB: _gitlab,
+    IntegrationType.ARGOCD: _argocd,
+    IntegrationType.CHANGES: _changes,
 }
 NAMES: Mapping[IntegrationType, str] = {
     IntegrationType.PAGERDUTY: "PagerDuty events",
@@ -305,5 +405,9 @@ NAMES: Mapping[IntegrationType, str] = {
     IntegrationType.CLOUDEVENTS: "CloudEvents",
     IntegrationType.EMAIL: "E-mail",
     IntegrationType.GENERIC: "Any JSON",
+    IntegrationType.GITHUB: "GitHub",
+    IntegrationType.GITLAB: "GitLab",
+    IntegrationType.ARGOCD: "Argo CD",
+    IntegrationType.CHANGES: "Changes, any JSON",
 }
 """What people call the types."""
