@@ -1,0 +1,74 @@
+"""Demand: whether it left its seasonal band, and what that did to the bad events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from watchkeeper.causes.model import Parts
+from watchkeeper.causes.shares import apportion
+from watchkeeper.slo.model import FloatArray
+
+FEWEST = 3
+"""Comparable intervals of the past that make a band."""
+WIDE = 3.0
+LEAST_WIDTH = 0.2
+"""A band is at least this share of its middle wide: weeks that were all alike prove little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Demand in comparable intervals: the middle, and the most that is still usual."""
+
+    middle: float
+    top: float
+
+
+def band(history: Sequence[float]) -> Band | None:
+    """The seasonal band of ``history``: the same minutes of earlier weeks (or days).
+
+    Median and three scaled median absolute deviations; None when there is too little to compare.
+    """
+    known = np.asarray([h for h in history if h > 0], dtype=np.float64)
+    if len(known) < FEWEST:
+        return None
+    middle = float(np.median(known))
+    spread = 1.4826 * float(np.median(np.abs(known - middle)))
+    return Band(middle, middle + max(WIDE * spread, LEAST_WIDTH * middle))
+
+
+def follows(bad: FloatArray, total: FloatArray) -> float:
+    """How far the share of bad events follows demand: Pearson's correlation over steps, −1 to 1.
+
+    0 where there are too few steps to tell, or nothing moves.
+    """
+    known = total > 0
+    if known.sum() < 10:
+        return 0.0
+    load, rate = total[known], bad[known] / total[known]
+    if np.ptp(load) <= 0 or np.ptp(rate) <= 0:
+        return 0.0
+    return float(np.corrcoef(load, rate)[0, 1])
+
+
+def split(bad: Fraction, total: float, usual_rate: float, usual_total: float | None) -> Parts:
+    """Bad events by volume, rate and interaction, exactly.
+
+    With N events of which a share p is bad, usually N₀ and p₀:
+
+        p·N = p₀·N₀ + p₀·(N − N₀) + (p − p₀)·N₀ + (p − p₀)·(N − N₀)
+
+    the usual ones, volume, rate and interaction (the three-way decomposition of a product, as in
+    price-volume analysis). Demand that did not rise and rates that did not worsen count as usual,
+    so that no part is negative; the parts are then made whole events by largest remainders.
+    """
+    if bad <= 0 or total <= 0:
+        return Parts(bad, Fraction(0), Fraction(0), Fraction(0))
+    n, p = Fraction(total), bad / Fraction(total)
+    n0 = n if usual_total is None else min(n, Fraction(usual_total))
+    p0 = min(p, max(Fraction(usual_rate), Fraction(0)))
+    weights = [p0 * n0, p0 * (n - n0), (p - p0) * n0, (p - p0) * (n - n0)]
+    return Parts(*apportion(bad, weights))
