@@ -41,7 +41,7 @@ def around(
 
 
 def _change(name: str, service: str, at: float) -> Change:
-    return Change(name, service, "deployment", at, at, name)
+    return Change(name, (service,), "deployment", at, at, name)
 
 
 def ours(issue: Issue, changes: Sequence[Change]) -> Sequence[str]:
@@ -71,8 +71,8 @@ def latest(issue: Issue, changes: Sequence[Change]) -> Sequence[str]:
 def correlated(issue: Issue, changes: Sequence[Change]) -> Sequence[str]:
     """The latest change of the component whose metric moves most as the entry's does."""
     order = {c: i for i, c in enumerate(petshop.by_correlation(issue))}
-    known = list(reversed([c for c in changes if c.service in order]))
-    return [c.id for c in sorted(known, key=lambda c: order[c.service])]
+    known = list(reversed([c for c in changes if c.services[0] in order]))
+    return [c.id for c in sorted(known, key=lambda c: order[c.services[0]])]
 
 
 @dataclass

@@ -15,6 +15,7 @@ import watchkeeper.access.store
 import watchkeeper.access.store_accounts
 import watchkeeper.alerting.store
 import watchkeeper.alerting.store_intake
+import watchkeeper.causes.store
 import watchkeeper.incidents.store
 import watchkeeper.measure.store
 import watchkeeper.notify.beats
@@ -32,6 +33,7 @@ ROOMS = (
     watchkeeper.access.store_accounts,
     watchkeeper.alerting.store,
     watchkeeper.alerting.store_intake,
+    watchkeeper.causes.store,
     watchkeeper.incidents.store,
     watchkeeper.measure.store,
     watchkeeper.notify.beats,

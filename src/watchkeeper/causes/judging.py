@@ -115,11 +115,11 @@ def _changes(facts: Facts) -> list[Hypothesis]:
         kind = Kind.INFRASTRUCTURE if change.kind in INFRASTRUCTURE else Kind.DEPLOYMENT
         ran = _slice_of(change.version, facts.slices) if kind is Kind.DEPLOYMENT else None
         score, evidence = weighed.score, [_when(weighed), _standing(weighed, facts.service)]
-        if ran is not None and change.service == facts.service:
+        if ran is not None and facts.service in change.services:
             score = max(score, ran.lift * 0.5 ** (weighed.gap / 86_400))
             evidence.append(_carries(ran))
         found.append(
-            Hypothesis(kind, score, change.title, tuple(evidence), change.service, change.id)
+            Hypothesis(kind, score, change.title, tuple(evidence), weighed.service, change.id)
         )
     return found
 
@@ -131,7 +131,7 @@ def _when(weighed: Weighed) -> str:
 
 
 def _standing(weighed: Weighed, entry: str) -> str:
-    service = weighed.change.service
+    service = weighed.service
     if weighed.standing <= BYSTANDER:
         return f"{service} does not fail by itself, so this looks like a bystander."
     if service == entry:

@@ -25,7 +25,7 @@ class Change:
     """What was changed, as far as causes care. ``until`` is when a roll-out was done, or ``at``."""
 
     id: str
-    service: str
+    services: tuple[str, ...]
     kind: str
     at: Seconds
     until: Seconds
@@ -78,8 +78,9 @@ class Verdict:
     episode: Episode
     hypotheses: tuple[Hypothesis, ...]
     usual_rate: float
-    usual_total: float | None  # None: demand is not known to have left its band
+    usual_demand: float = 1.0  # share of the demand that is usual; 1: it is not known to be more
     slices: tuple[str, ...] = ()
+    seen: str = ""  # of which changes it was judged; another means judging anew
 
     @property
     def best(self) -> Hypothesis:

@@ -54,7 +54,7 @@ def follows(bad: FloatArray, total: FloatArray) -> float:
     return float(np.corrcoef(load, rate)[0, 1])
 
 
-def split(bad: Fraction, total: float, usual_rate: float, usual_total: float | None) -> Parts:
+def split(bad: Fraction, total: float, usual_rate: float, usual_demand: float = 1.0) -> Parts:
     """Bad events by volume, rate and interaction, exactly.
 
     With N events of which a share p is bad, usually N₀ and p₀:
@@ -62,13 +62,14 @@ def split(bad: Fraction, total: float, usual_rate: float, usual_total: float | N
         p·N = p₀·N₀ + p₀·(N − N₀) + (p − p₀)·N₀ + (p − p₀)·(N − N₀)
 
     the usual ones, volume, rate and interaction (the three-way decomposition of a product, as in
-    price-volume analysis). Demand that did not rise and rates that did not worsen count as usual,
+    price-volume analysis). ``usual_demand`` is N₀ / N, at most 1: demand that is not known to have
+    left its band is usual, as are rates that did not worsen,
     so that no part is negative; the parts are then made whole events by largest remainders.
     """
     if bad <= 0 or total <= 0:
         return Parts(bad, Fraction(0), Fraction(0), Fraction(0))
     n, p = Fraction(total), bad / Fraction(total)
-    n0 = n if usual_total is None else min(n, Fraction(usual_total))
+    n0 = n * min(Fraction(1), max(Fraction(usual_demand), Fraction(0)))
     p0 = min(p, max(Fraction(usual_rate), Fraction(0)))
     weights = [p0 * n0, p0 * (n - n0), (p - p0) * n0, (p - p0) * (n - n0)]
     return Parts(*apportion(bad, weights))

@@ -26,9 +26,13 @@ CALLER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A change, its score (0 to 1) and what that is made of; ``gap`` in seconds to the onset."""
+    """A change, its score (0 to 1) and what that is made of; ``gap`` in seconds to the onset.
+
+    ``service``: which of those that it changed stands highest.
+    """
 
     change: Change
+    service: str
     score: float
     gap: float
     standing: float
@@ -53,8 +57,9 @@ def weigh(
         if change.at > onset + tolerance:
             continue
         gap = max(0.0, onset - max(change.at, min(change.until, onset)))
-        stands = standing.get(change.service, BYSTANDER)
-        found.append(Weighed(change, stands * 0.5 ** (gap / half_life), gap, stands))
+        service = max(change.services, key=lambda s: standing.get(s, BYSTANDER))
+        stands = standing.get(service, BYSTANDER)
+        found.append(Weighed(change, service, stands * 0.5 ** (gap / half_life), gap, stands))
     return sorted(found, key=lambda w: (-w.score, w.gap, w.change.id))
 
 

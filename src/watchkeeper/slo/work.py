@@ -39,13 +39,15 @@ from watchkeeper.slo.model import (
     WindowCounts,
 )
 from watchkeeper.slo.outlook import outlook
-from watchkeeper.slo.subjects import row_key, subjects, unknown, wanted
+from watchkeeper.slo.subjects import base_name, row_key, subjects, unknown, wanted
 from watchkeeper.slo.view import GOOD, MAY, SEEN, TOTAL, View
 from watchkeeper.slo.windows import Bounds, bounds, length, without
 from watchkeeper.spec.model import SloDefinition, Specs
 from watchkeeper.store import timeline
 
 LATEST_MINUTES = 180
+FEW = 100
+"""Up to this many SLOs are looked up one by one; of more, the list of all is at hand."""
 
 
 # ---------------------------------------------------------------- recording
@@ -191,12 +193,11 @@ def _judge(
 
 def detail(conn: Connection, specs: Specs, name: str, now: Seconds) -> SloDetail:
     """One SLO (or instance) in depth, all at one revision. Raises NotFound for an unknown name."""
-    subject = _one(conn, specs, name)
+    subject = subject_of(conn, specs, name)
     status = _evaluate(conn, [subject], now)[0]
     bound = bounds(subject.definition.window, now)
-    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
-    its = gather.terms_of(subject, bound, changes, excluded)
-    view = View(gather.reader(conn, subject.sli_id), its)
+    view, excluded = view_of(conn, subject, bound), store.corrections_by_slo(conn)
+    changes, its = store.versions(conn), view.terms
     edges = rules.hours(bound.start, bound.end)
     cum = view.cum(edges)
     spends = _spends(view, edges, cum, status)
@@ -233,7 +234,8 @@ def minutes_of(
 ) -> dict[str, FloatArray]:
     """(good, total, seen) of each minute of [start, end): float64 [minutes, 3] by SLO.
 
-    Corrections are excluded, as everywhere. Names that are not known are left out.
+    Corrections are excluded, as everywhere. Names that are not known are left out; that of a
+    grouped SLO's definition stands for all its instances.
     """
     edges = np.arange(start, max(start, end) + 1, dtype=np.int64)
     found = _between(conn, specs, names, edges)
@@ -245,7 +247,10 @@ def _between(
 ) -> dict[str, list[list[float]]]:
     """Good, total and seen between each two edges, by SLO."""
     asked = set(names)
-    chosen = [s for s in _every_subject(conn, specs) if s.name in asked]
+    bases = {base_name(n) for n in asked} | asked
+    few = [d for n, d in specs.slos.items() if n in bases] if len(asked) <= FEW else None
+    every = _every_subject(conn, specs) if few is None else _subjects(conn, specs, few)
+    chosen = [s for s in every if s.name in asked or s.definition.name in asked]
     excluded = store.corrections_by_slo(conn)
     first, last = int(edges[0]), int(edges[-1])
     found: dict[str, list[list[float]]] = {}
@@ -256,7 +261,15 @@ def _between(
     return found
 
 
-def _one(conn: Connection, specs: Specs, name: str) -> Subject:
+def view_of(conn: Connection, subject: Subject, bound: Bounds) -> View:
+    """The counts of one SLO as its budget sees them: corrected, under the targets of the time."""
+    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
+    its = gather.terms_of(subject, bound, changes, excluded)
+    return View(gather.reader(conn, subject.sli_id), its)
+
+
+def subject_of(conn: Connection, specs: Specs, name: str) -> Subject:
+    """The SLO or instance of this name. Raises NotFound."""
     chosen = _subjects(conn, specs, wanted(specs, [name]))
     found = next((s for s in chosen if s.name == name), None)
     if found is not None:
@@ -335,7 +348,7 @@ def sparklines(
 
 def counters(conn: Connection, specs: Specs, now: Seconds) -> Mapping[str, tuple[float, float]]:
     """(good, total) ever counted of each SLO's evidence up to ``now``, by SLO or instance name."""
-    chosen = [s for s in _subjects(conn, specs, wanted(specs, None)) if s.sli_id >= 0]
+    chosen = [s for s in _every_subject(conn, specs) if s.sli_id >= 0]
     ids = np.asarray([s.sli_id for s in chosen], dtype=np.int64)
     rows = ledger.edges(conn, ids, [window_end(now)])[0].tolist()
     return {s.name: (good, total) for s, (good, total, _) in zip(chosen, rows, strict=True)}
