@@ -57,7 +57,7 @@ def ours_pressed(issue: Issue, changes: Sequence[Change]) -> Sequence[str]:
 def _weighed(issue: Issue, changes: Sequence[Change]) -> list[weighing.Weighed]:
     own = {s.service: s.standing for s in petshop.ours(issue)}
     depth = graph.reachable(issue.entry, petshop.calls())
-    standing = weighing.standings(issue.entry, own, sorted(depth), depth, ())
+    standing = weighing.standings(issue.entry, own, sorted(depth), depth, petshop.calls(), ())
     began = float(issue.times[petshop.onset(issue)])
     return weighing.weigh(changes, began, standing, tolerance=SAMPLE)
 

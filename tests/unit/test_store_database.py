@@ -16,6 +16,7 @@ import watchkeeper.access.store_accounts
 import watchkeeper.alerting.store
 import watchkeeper.alerting.store_intake
 import watchkeeper.causes.store
+import watchkeeper.changes.store
 import watchkeeper.incidents.store
 import watchkeeper.measure.store
 import watchkeeper.notify.beats
@@ -34,6 +35,7 @@ ROOMS = (
     watchkeeper.alerting.store,
     watchkeeper.alerting.store_intake,
     watchkeeper.causes.store,
+    watchkeeper.changes.store,
     watchkeeper.incidents.store,
     watchkeeper.measure.store,
     watchkeeper.notify.beats,

@@ -195,9 +195,12 @@ def _dependencies(facts: Facts) -> list[Hypothesis]:
         suspect = failing.suspect
         if suspect.service == facts.service:
             continue
+        # A change that explains the dependency says more than that the dependency failed.
+        changed = [w.score for w in facts.changes if w.service == suspect.service]
+        most = next((score - 0.01 for score in changed if score > THIN), 1.0)
         ahead = facts.onset - failing.onset
         first = ahead >= -FIRST_WITHIN
-        score = suspect.standing * failing.covers * (1.0 if first else LATER)
+        score = min(most, suspect.standing * failing.covers * (1.0 if first else LATER))
         if ahead > FIRST_WITHIN:
             when = f"{text.duration(ahead * 60)} earlier"
         else:
@@ -205,7 +208,7 @@ def _dependencies(facts: Facts) -> list[Hypothesis]:
         evidence = (
             f"{suspect.service} began to fail {when}.",
             f"{text.count(round(suspect.own))} of its failures are its own, not passed on; "
-            f"that is as much as {text.whole_percent(failing.covers)} of ours.",
+            f"they can explain {text.whole_percent(failing.covers)} of ours.",
         )
         what = f"{suspect.service} failed"
         found.append(Hypothesis(Kind.DEPENDENCY, score, what, evidence, suspect.service))

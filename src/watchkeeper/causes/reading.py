@@ -15,6 +15,7 @@ from watchkeeper.causes.model import Change, Episode, Verdict
 from watchkeeper.causes.onset import split
 from watchkeeper.causes.scene import Scene, scene_of
 from watchkeeper.changes import work as changes_work
+from watchkeeper.changes.model import Change as Told
 from watchkeeper.changes.rules import away_from_users, until
 from watchkeeper.kernel.clock import DAY_MINUTES, MINUTE, Minute
 from watchkeeper.slo import ledger
@@ -34,6 +35,7 @@ CHANGES_BEFORE = 86_400.0
 SATURATED_BEFORE = 30
 """Minutes before the onset in which a level may have been crossed."""
 MOST_LEAVES = 5_000
+MOST_CHANGES = 200
 WEEK = 7 * DAY_MINUTES
 
 
@@ -60,47 +62,28 @@ class Case:
     view: View
     scene: Scene
     usual: Usual
-    changes: Sequence[Change]
 
     def near(self, episode: Episode) -> list[Change]:
         """The changes that may matter to this episode."""
         onset = episode.onset * MINUTE
-        return [
-            c
-            for c in self.changes
-            if c.at <= onset + weighing.TOLERANCE and c.until >= onset - CHANGES_BEFORE
-        ]
+        start, end = onset - CHANGES_BEFORE, onset + weighing.TOLERANCE
+        services = self.scene.services
+        told = changes_work.changes_between(self.conn, services, start, end, MOST_CHANGES)
+        return [_change(c, services) for c in told if c.services and not away_from_users(c)]
 
 
-def case_of(
-    conn: Connection,
-    specs: Specs,
-    subject: Subject,
-    view: View,
-    usual: Usual,
-    span: tuple[Minute, Minute],
-) -> Case:
-    """The case of an SLO over ``span``."""
-    scene = scene_of(specs, subject.definition)
-    start, end = span[0] * MINUTE - CHANGES_BEFORE, span[1] * MINUTE + weighing.TOLERANCE
-    told = changes_work.changes_between(conn, scene.services, start, end, MOST_CHANGES)
-    changes = [
-        Change(
-            str(c.id),
-            tuple(s for s in c.services if s in scene.services) or c.services,
-            str(c.kind),
-            c.started_at,
-            until(c),
-            c.summary or f"{c.services[0]} {c.version}".strip(),
-            c.version,
-        )
-        for c in told
-        if c.services and not away_from_users(c)
-    ]
-    return Case(conn, specs, subject, view, scene, usual, changes)
+def case_of(conn: Connection, specs: Specs, subject: Subject, view: View, usual: Usual) -> Case:
+    """The case of an SLO."""
+    return Case(conn, specs, subject, view, scene_of(specs, subject.definition), usual)
 
 
-MOST_CHANGES = 2_000
+def _change(told: Told, services: Sequence[str]) -> Change:
+    """A change as causes see it: of those of its services that matter here."""
+    here = tuple(s for s in told.services if s in services) or told.services
+    title = f"{here[0]} {told.version}" if told.version else told.summary
+    title = title or f"{told.kind} of {here[0]}"
+    kind = str(told.kind)
+    return Change(str(told.id), here, kind, told.started_at, until(told), title, told.version)
 
 
 def seen(changes: Sequence[Change]) -> str:
@@ -125,6 +108,7 @@ def judge(case: Case, episode: Episode) -> Verdict:
         {s.service: s.standing for s in suspects},
         [*theirs, case.scene.service],
         case.scene.depth,
+        case.scene.calls,
         case.scene.callers,
     )
     demand = _demand(case, episode, mine)
@@ -227,15 +211,20 @@ def _saturated(case: Case, onset: Minute) -> list[Saturated]:
 def _demand(case: Case, episode: Episode, mine: FloatArray) -> Demand | None:
     """Demand beside the same minutes of earlier weeks; of earlier days where weeks are too few."""
     start, end = episode.start, episode.end
+    ids = np.asarray([case.subject.sli_id], dtype=np.int64)
+    since = int(ledger.spans(case.conn, ids)[0, 0])
     for step, times in ((WEEK, 4), (DAY_MINUTES, 7)):
-        back = [step * k for k in range(1, times + 1)]
+        back = [step * k for k in range(1, times + 1) if start - step * k >= since]
+        if len(back) < traffic.FEWEST:
+            continue
         edges = np.asarray([[start - b, end - b] for b in back], dtype=np.int64).ravel()
         order = np.argsort(edges, kind="stable")
         cum = np.empty(len(edges))
         cum[order] = case.view.cum(edges[order])[:, TOTAL]
         band = traffic.band((cum[1::2] - cum[::2]).tolist())
         if band is not None:
-            follows = traffic.follows(mine[:, TOTAL] - mine[:, GOOD], mine[:, TOTAL])
+            bad = mine[:, TOTAL] - mine[:, GOOD]
+            follows = traffic.follows(bad, mine[:, TOTAL], BEFORE)
             return Demand(episode.total, band.middle, band.top, follows)
     return None
 

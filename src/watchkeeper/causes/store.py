@@ -172,11 +172,17 @@ _LABEL_FIELDS = ("id", "slo", "start", "end", "what", "note", "author", "at")
 
 def _label(row: Row[Any]) -> Label:
     return Label(
-        *(getattr(row, name) for name in ("id", "slo", "start", "end")),
-        Kind(row.kind),
-        *(getattr(row, name) for name in ("what", "note", "author", "at")),
-        Kind(row.said),
-        row.change_id,
+        id=row.id,
+        slo=row.slo,
+        start=row.start,
+        end=row.end,
+        kind=Kind(row.kind),
+        what=row.what,
+        note=row.note,
+        author=row.author,
+        at=row.at,
+        said=Kind(row.said),
+        change=row.change_id,
     )
 
 

@@ -15,6 +15,10 @@ from watchkeeper.slo.model import FloatArray
 FEWEST = 3
 """Comparable intervals of the past that make a band."""
 WIDE = 3.0
+FEWEST_STEPS = 10
+VARIES = 0.1
+"""Standard deviation over mean from which on demand varies enough to be followed."""
+FLAT = 0.7
 LEAST_WIDTH = 0.2
 """A band is at least this share of its middle wide: weeks that were all alike prove little."""
 
@@ -40,13 +44,23 @@ def band(history: Sequence[float]) -> Band | None:
     return Band(middle, middle + max(WIDE * spread, LEAST_WIDTH * middle))
 
 
-def follows(bad: FloatArray, total: FloatArray) -> float:
+def follows(bad: FloatArray, total: FloatArray, at: int = 0) -> float:
     """How far the share of bad events follows demand: Pearson's correlation over steps, −1 to 1.
 
-    0 where there are too few steps to tell, or nothing moves.
+    ``at`` is the step in which it got worse. Anything that began with it correlates over the whole,
+    so the steps since then must agree; while demand hardly varies in them, they cannot, and it is
+    at most FLAT. 0 where there are too few steps to tell, or nothing moves.
     """
+    whole = _correlation(bad, total)
+    since = total[at:]
+    if len(since) < FEWEST_STEPS or np.std(since) < VARIES * np.mean(since):
+        return min(whole, FLAT)
+    return min(whole, _correlation(bad[at:], since))
+
+
+def _correlation(bad: FloatArray, total: FloatArray) -> float:
     known = total > 0
-    if known.sum() < 10:
+    if known.sum() < FEWEST_STEPS:
         return 0.0
     load, rate = total[known], bad[known] / total[known]
     if np.ptp(load) <= 0 or np.ptp(rate) <= 0:

@@ -68,22 +68,23 @@ def standings(
     own: Mapping[str, float],
     measured: Sequence[str],
     depth: Mapping[str, int],
+    calls: Mapping[str, Sequence[str]],
     callers: Sequence[str],
 ) -> dict[str, float]:
     """The standing of every service that matters to ``entry``.
 
     ``own``: of suspects; ``measured``: services whose SLIs were looked at; ``depth``: calls from
     the entry to each of its dependencies. What was measured and is no suspect did not fail by
-    itself. What nothing is measured of cannot be excluded, the less so the nearer it is; but only
-    as far as the entry has failures that nothing else explains.
+    itself. What nothing is measured of cannot be excluded: it may be why those fail that call it,
+    the less so the more calls it takes to get there.
     """
     found = dict.fromkeys(callers, CALLER)
-    unexplained = own.get(entry, 0.0) if entry in measured else 1.0
-    for service, calls in depth.items():
-        if service in own:
-            found[service] = max(own[service], BYSTANDER)
-        elif service in measured:
-            found[service] = BYSTANDER
-        else:
-            found[service] = max(BYSTANDER, unexplained * UNSEEN**calls)
+    if entry not in measured:
+        found[entry] = 1.0
+    for service in sorted(depth, key=lambda s: depth[s]):
+        if service in measured:
+            found[service] = max(own.get(service, 0.0), BYSTANDER)
+        for callee in calls.get(service, ()):
+            if callee in depth and callee not in measured:
+                found[callee] = max(found.get(callee, BYSTANDER), found[service] * UNSEEN)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -20,7 +20,7 @@ from watchkeeper.slo import detail as hourly
 from watchkeeper.slo import ledger
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.fleet import Subject
-from watchkeeper.slo.model import Fleet, FloatArray, IntArray
+from watchkeeper.slo.model import FloatArray, IntArray
 from watchkeeper.slo.view import GOOD, MAY, TOTAL, View
 from watchkeeper.slo.windows import Bounds, bounds
 from watchkeeper.spec.model import Specs
@@ -58,6 +58,16 @@ def verdicts(
     """The episodes of an SLO over its window, each with what is held of it, the oldest first."""
     subject = slo_work.subject_of(conn, specs, name)
     return _Book(conn, specs, subject, _bounds(subject, now, minutes)).verdicts()
+
+
+def refreshed(
+    conn: Connection, specs: Specs, name: str, now: Seconds
+) -> tuple[list[Verdict], tuple[Minute, Minute]]:
+    """As `verdicts`, all of them judged however many; and of which minutes they are."""
+    subject = slo_work.subject_of(conn, specs, name)
+    bound = bounds(subject.definition.window, now)
+    book = _Book(conn, specs, subject, bound, MOST_EPISODES)
+    return book.verdicts(), (bound.start, bound.end)
 
 
 def _bounds(subject: Subject, now: Seconds, minutes: int | None) -> Bounds:
@@ -109,7 +119,7 @@ class _Book:
             return []
         span = (found[0].start, found[-1].end)
         kept = store.kept(self.conn, self.subject.name, *span)
-        case = reading.case_of(self.conn, self.specs, self.subject, self.view, self._usual(), span)
+        case = reading.case_of(self.conn, self.specs, self.subject, self.view, self._usual())
         still = {
             e.start: _still(kept.get(e.end), e, reading.seen(case.near(e)), self.bound.start)
             for e in found
@@ -180,40 +190,59 @@ def _still(
 # ---------------------------------------------------------------- what people say
 
 
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a person says caused an episode: its kind, in own words, how it is known."""
+
+    kind: Kind
+    what: str = ""
+    note: str = ""
+    change: str = ""
+
+
 def say(
     conn: Connection,
     specs: Specs,
     name: str,
     at: Minute,
-    kind: Kind,
-    what: str,
-    note: str,
+    said: Saying,
     author: str,
     label_id: str,
     now: Seconds,
-    change: str = "",
 ) -> Label:
     """A person says what caused the episode that holds minute ``at``; or agrees with what we hold.
 
-    Raises NotFound when budget was not spent then, UserError when nothing is said of why.
+    Raises NotFound when no budget was spent then, UserError when it is too long.
     """
-    if len(what) > MOST_WHAT or len(note) > MOST_NOTE:
+    if len(said.what) > MOST_WHAT or len(said.note) > MOST_NOTE:
         raise UserError(
-            "This is too long.", f"Name the cause in {MOST_WHAT} characters, note {MOST_NOTE}."
+            "This is too long.",
+            f"Name the cause in {MOST_WHAT} characters; a note may have {MOST_NOTE}.",
         )
     found = next((v for v in verdicts(conn, specs, name, now) if _holds(v.episode, at)), None)
     if found is None:
         raise NotFound(
             f"{name} has no episode at that time.", "Give a time within one; the causes list them."
         )
-    its = found.episode
+    its, what, note = found.episode, said.what.strip(), said.note.strip()
     label = Label(
-        label_id, name, its.start, its.end, kind, what.strip(), note.strip(), author, now,
-        found.best.kind, change,
-    )  # fmt: skip
+        id=label_id,
+        slo=name,
+        start=its.start,
+        end=its.end,
+        kind=said.kind,
+        what=what,
+        note=note,
+        author=author,
+        at=now,
+        said=found.best.kind,
+        change=said.change,
+    )
     store.add_label(conn, label)
-    data = {"id": label.id, "start": its.start, "end": its.end, "kind": str(kind), "what": what}
-    timeline.append(conn, now, "cause.said", f"slo/{name}", author, {**data, "note": note})
+    data = {"id": label.id, "start": its.start, "end": its.end, "kind": str(said.kind)}
+    timeline.append(
+        conn, now, "cause.said", f"slo/{name}", author, {**data, "what": what, "note": note}
+    )
     return label
 
 
@@ -234,48 +263,3 @@ def unsay(conn: Connection, name: str, label_id: str, author: str, now: Seconds)
 def measured(conn: Connection) -> list[Accuracy]:
     """How right attribution has been, by what people said."""
     return accuracy(store.every_label(conn))
-
-
-# ---------------------------------------------------------------- keeping up to date
-
-
-def due(conn: Connection, specs: Specs, fleet: Fleet, now: Seconds, most: int) -> dict[str, float]:
-    """SLOs to look at next, with their bad events ever: those whose ledger changed since.
-
-    Late data and corrections of counts change these as well. What burns comes first, then what was
-    not looked at for longest; at most ``most``. One read of all heads, whatever the number of SLOs.
-    """
-    bad = {n: total - good for n, (good, total) in slo_work.counters(conn, specs, now).items()}
-    looked = store.looks(conn)
-    changed = [n for n, b in bad.items() if b > 0 and looked.get(n, (0.0, 0.0))[0] != b]
-    hot = {s.name for s in fleet.statuses if (s.burn_rate.get("1h") or 0.0) > 1}
-    never = (0.0, 0.0)
-    changed.sort(key=lambda n: (n not in hot, looked.get(n, never)[1], n))
-    return {n: bad[n] for n in changed[:most]}
-
-
-def refreshed(
-    conn: Connection, specs: Specs, name: str, now: Seconds
-) -> tuple[list[Verdict], tuple[Minute, Minute]]:
-    """The verdicts of an SLO as they are now, and of which minutes; to be given to `keep`."""
-    subject = slo_work.subject_of(conn, specs, name)
-    bound = bounds(subject.definition.window, now)
-    book = _Book(conn, specs, subject, bound, MOST_EPISODES)
-    return book.verdicts(), (bound.start, bound.end)
-
-
-def keep(
-    conn: Connection,
-    name: str,
-    found: Sequence[Verdict],
-    span: tuple[Minute, Minute],
-    now: Seconds,
-) -> None:
-    """Keep verdicts, drop those of the same minutes that are no episodes any more."""
-    store.keep(conn, name, [v for v in found if v.episode.start > span[0]], now)
-    store.forget(conn, name, *span, [v.episode.start for v in found])
-
-
-def note_looks(conn: Connection, bad: dict[str, float], now: Seconds) -> None:
-    """These were looked at."""
-    store.note_looks(conn, bad, now)

@@ -1,4 +1,4 @@
-"""What is done beside the pager: reminders, calendars, and trackers of action items."""
+"""What is done beside the pager: reminders, calendars, trackers of action items, causes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from time import monotonic
 
 from sqlalchemy import Connection
 
+from watchkeeper.causes import keeping
 from watchkeeper.incidents import store as incidents
 from watchkeeper.incidents import telling
 from watchkeeper.kernel.clock import Clock, Seconds
@@ -25,6 +27,8 @@ from watchkeeper.store import Database
 
 LOOK_EVERY = 5.0
 """Seconds between two looks for incidents that ended and have no postmortem yet."""
+JUDGE_EVERY = 60.0
+"""Seconds between two looks at causes of budget spent."""
 NO_FLEET = Fleet((), 0.0, 0)
 
 log = logging.getLogger("watchkeeper.engine")
@@ -45,6 +49,8 @@ class Follower:
     fleet: Callable[[], Fleet] = lambda: NO_FLEET
     _looked_at: Seconds = 0.0
     _busy: Lock = field(default_factory=Lock)
+    _judged_at: Seconds = 0.0
+    _judging: Lock = field(default_factory=Lock)
 
     def step(self, specs: Specs, now: Seconds) -> None:
         """Remind people; read calendars and talk to trackers if that is not under way already."""
@@ -65,6 +71,9 @@ class Follower:
                 items_work.remind(conn, specs, self.site, now)
         if sync and self._busy.acquire(blocking=False):
             self.run(lambda: self._sync(specs))
+        if now - self._judged_at >= JUDGE_EVERY and self._judging.acquire(blocking=False):
+            self._judged_at = now
+            self.run(lambda: self._judge(specs, now))
 
     def _postmortems_owed(self, conn: Connection, specs: Specs, now: Seconds) -> bool:
         if now - self._looked_at < LOOK_EVERY:
@@ -74,6 +83,16 @@ class Follower:
             s.name for s in specs.response.severities.values() if s.postmortem_within is not None
         ]
         return bool(store.owed(conn, owing, 1)) or store.anything_due(conn, now)
+
+    def _judge(self, specs: Specs, now: Seconds) -> None:
+        try:
+            keeping.look_again(self.db, specs, self.fleet(), now, monotonic)
+        except WatchkeeperError as error:
+            log.error("%s", error)
+        except Exception:  # a defect must not end the following
+            log.exception("judging causes failed; it goes on")
+        finally:
+            self._judging.release()
 
     def _sync(self, specs: Specs) -> None:
         try:
