@@ -15,7 +15,7 @@ from watchkeeper.incidents import work as incidents_work
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.model import EntryKind, Incident
 from watchkeeper.kernel.errors import UserError
-from watchkeeper.postmortems import items_work, rules, store, work
+from watchkeeper.postmortems import items_work, rules, store, store_words, work
 from watchkeeper.postmortems.checks import check
 from watchkeeper.postmortems.model import Postmortem, PostmortemState
 from watchkeeper.slo.model import Fleet
@@ -244,13 +244,38 @@ def test_owners_are_reminded_and_what_is_late_is_told_to_the_team_once_a_day(des
     assert told[2][1][0][1] == "Postmortem 1 is late by 1 day: Checkout fails"
 
 
-def test_what_is_published_is_found_by_its_words(desk: Desk) -> None:
+def test_what_is_written_is_found_by_its_words(desk: Desk) -> None:
     desk.opened()
     desk.save(1, FILLED)
+
+    def found(text: str, *states: str) -> list[int]:
+        with desk.world.db.read() as conn:
+            return [h.postmortem_id for h in store_words.search(conn, text, states)]
+
+    assert found("POOL rolled") == [1]
+    assert found("pools, roll") == [1]  # by the stem
+    assert found("payments conn") == [1]  # while one types
+    assert found("pool kafka") == []
+    assert found("100%") == []
+    assert found('"connection pool"') == [1]
+    assert found('"pool connection"') == []
+    assert found("pool", "published") == []
+    desk.act("publish")
+    assert found("pool", "published") == [1]
+    desk.save(3, FILLED.replace("pool", "queue"))
+    assert found("pool") == []
+    assert found("queue") == [1]
+
+
+def test_what_has_the_words_in_its_title_comes_first(desk: Desk) -> None:
+    def bring(title: str, text: str) -> None:
+        desk.do(lambda c: work.bring(c, title, text, "ann", desk.now))
+
+    bring("Search is stale", "# A\n\nThe kafka queue was full.\n")
+    bring("Kafka is full", "# B\n\nDisks.\n")
+    bring("Disks", "# C\n\nNothing of it.\n")
     with desk.world.db.read() as conn:
-        assert [p.id for p in store.find(conn, words=("POOL", "rolled"))] == [1]
-        assert store.find(conn, words=("pool", "kafka")) == []
-        assert store.find(conn, words=("100%",)) == []
+        assert [h.postmortem_id for h in store_words.search(conn, "kafka full")] == [2, 1]
 
 
 def test_one_written_elsewhere_is_brought(desk: Desk) -> None:

@@ -18,7 +18,14 @@ from watchkeeper.kernel.errors import WatchkeeperError
 from watchkeeper.oncall import calendars
 from watchkeeper.oncall.calendars import Fetch
 from watchkeeper.oncall.model import Site
-from watchkeeper.postmortems import items_work, store, store_items
+from watchkeeper.postmortems import (
+    digest_work,
+    items_work,
+    knowing,
+    store,
+    store_digest,
+    store_items,
+)
 from watchkeeper.postmortems import work as postmortems
 from watchkeeper.postmortems.items_work import Opened
 from watchkeeper.slo.model import Fleet
@@ -57,6 +64,8 @@ class Follower:
         with self.db.read() as conn:
             late = incidents.anything_due(conn, now)
             owed = self._postmortems_owed(conn, specs, now)
+            unknown = knowing.anything_to_know(conn)
+            digests = store_digest.anything_due(conn, now)
             due = store_items.anything_to_tell(conn, now)
             sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
         if late:
@@ -66,6 +75,12 @@ class Follower:
             with self.db.write() as conn:
                 postmortems.open_owed(conn, specs, self.fleet(), self.site, now)
                 postmortems.remind(conn, specs, self.site, now)
+        if unknown:
+            with self.db.write() as conn:
+                knowing.step(conn, specs, self.site, now)
+        if digests:
+            with self.db.write() as conn:
+                digest_work.send_due(conn, specs, self.site, now)
         if due:
             with self.db.write() as conn:
                 items_work.remind(conn, specs, self.site, now)

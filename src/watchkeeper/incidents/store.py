@@ -170,6 +170,15 @@ def get(conn: Connection, incident_id: int, *, lock: bool = False) -> Incident |
     return found[0] if found else None
 
 
+def by_ids(conn: Connection, ids: Sequence[int]) -> dict[int, Incident]:
+    """Those of these that there are, by id."""
+    found: dict[int, Incident] = {}
+    for start in range(0, len(ids), 500):
+        query = select(incident).where(incident.c.id.in_(list(ids[start : start + 500])))
+        found.update({i.id: i for i in _incidents(conn, query)})
+    return found
+
+
 def find(
     conn: Connection, wanted: Wanted, *, before: int | None = None, limit: int = 100
 ) -> list[Incident]:
@@ -200,13 +209,10 @@ def of_page(conn: Connection, page_id: int) -> list[Incident]:
     return _incidents(conn, query)
 
 
-def of_fingerprint(conn: Connection, fingerprint: str, but: int = 0) -> list[Incident]:
-    """Incidents of this cause and alert, newest first, without the one whose id is ``but``."""
-    if not fingerprint:
-        return []
-    c = incident.c
-    query = select(incident).where(c.fingerprint == fingerprint, c.id != but)
-    return _incidents(conn, query.order_by(c.id.desc()))
+def note_fingerprint(conn: Connection, incident_id: int, fingerprint: str) -> None:
+    """Keep by what an incident is known again; that is no change that people make."""
+    query = update(incident).where(incident.c.id == incident_id)
+    conn.execute(query.values(fingerprint=fingerprint))
 
 
 def due(conn: Connection, now: Seconds, limit: int = 100) -> list[Incident]:

@@ -153,6 +153,11 @@ def reopen(conn: Connection, item_id: int, why: str, actor: str, now: Seconds) -
     return _save(conn, after, "action.reopened", actor, now, {"why": why})
 
 
+def recurred(conn: Connection, item: ActionItem, incident_id: int, now: Seconds) -> None:
+    """Keep with an item that is not done that what it is about came again."""
+    _log(conn, now, "action.recurred", item, "engine", {"incident": incident_id})
+
+
 def must(conn: Connection, item_id: int) -> ActionItem:
     """An item that is there. Raises NotFound."""
     found = store_items.get(conn, item_id)
@@ -213,6 +218,15 @@ def remind(conn: Connection, specs: Specs, site: Site, now: Seconds, limit: int 
     return len(found)
 
 
+def tell(
+    conn: Connection, specs: Specs, site: Site, item: ActionItem, said: str, now: Seconds
+) -> None:
+    """Tell its owner something; the team, when nobody owns it."""
+    told = _people(specs, item, escalate=False)
+    rows = [r for who in told for r in _messages(specs, site, item, who, said, now)]
+    outbox.enqueue(conn, rows, now)
+
+
 def _people(specs: Specs, item: ActionItem, escalate: bool) -> list[str]:
     users = specs.duty.users
     told = [item.owner] if item.owner in users else []
@@ -230,7 +244,7 @@ def _messages(
     first, *others = [(channel, address) for _, channel, address in found]
     return [
         NewDelivery(
-            key=f"action-{item.id}-{item.version}-{user}",
+            key=f"action-{item.id}-{item.version}-{now}-{user}",
             kind=MessageKind.UPDATE,
             urgency="ticket",
             user=user,

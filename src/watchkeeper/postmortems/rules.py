@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import UserError
+from watchkeeper.postmortems import whys
 from watchkeeper.postmortems.checks import ERROR, check
+from watchkeeper.postmortems.document import parse
 from watchkeeper.postmortems.model import Finding, Postmortem, PostmortemState
 from watchkeeper.spec.response import DAY
 
@@ -41,12 +43,13 @@ def next_look(its: Postmortem, now: Seconds) -> Seconds | None:
     """When somebody must be told of it next; None: never.
 
     Before it is due, when it is due, then each day until it is published. One that is published
-    comes back after a year, for those who have forgotten or never knew.
+    comes back each year, for those who have forgotten or never knew.
     """
     if its.state is PostmortemState.PUBLISHED:
         if its.published_at is None:
             return None
-        return its.published_at + YEAR if now < its.published_at + YEAR else None
+        years = max(1, int((now - its.published_at) // YEAR) + 1)
+        return its.published_at + years * YEAR
     if its.due_at is None:
         return None
     soon = its.due_at - min(SOON, (its.due_at - its.created_at) / 3)
@@ -60,7 +63,9 @@ def next_look(its: Postmortem, now: Seconds) -> Seconds | None:
 def reminder(its: Postmortem, now: Seconds) -> Reminder | None:
     """What to say of one that must be looked at now."""
     if its.state is PostmortemState.PUBLISHED:
-        return Reminder("was published a year ago. Does what was learnt still hold?", False)
+        years = round((now - (its.published_at or now)) / YEAR)
+        ago = "a year" if years <= 1 else f"{years} years"
+        return Reminder(f"was published {ago} ago. Does what was learnt still hold?", False)
     if its.due_at is None:
         return None
     if now < its.due_at:
@@ -114,6 +119,12 @@ def missing(its: Postmortem) -> list[str]:
     found = [f"line {f.line}: {f.message}" for f in errors[:5]]
     if len(errors) > 5:
         found.append(f"and {len(errors) - 5} more")
+    ends = whys.unended([why for _, why in whys.of_document(parse(its.text))])
+    if ends:
+        found.append(
+            f"the five whys are not complete: {ends} branch{'es' if ends > 1 else ''} "
+            f"end{'' if ends > 1 else 's'} neither (systemic) nor (process)"
+        )
     if its.reviewers and not its.data.get("approved"):
         found.append("nobody has approved it")
     return found

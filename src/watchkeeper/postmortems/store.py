@@ -51,7 +51,7 @@ postmortem = Table(
     Column("next_at", Double),
     Column("data", Text, nullable=False),
     Column("revision", Integer, nullable=False),
-    # Title and text in small letters: what is searched.
+    # Title and text in small letters: where phrases are searched; words are in `postmortem_word`.
     Column("words", Text, nullable=False),
     Index("ix_postmortem_incident", "incident_id", unique=True),
     Index("ix_postmortem_state", "state", "id"),
@@ -143,22 +143,36 @@ def find(
     *,
     states: Sequence[str] = (),
     owner: str = "",
-    words: Sequence[str] = (),
     before: int | None = None,
     limit: int = 100,
 ) -> list[Postmortem]:
-    """Postmortems, newest first; ``words``: all of them are in title or text."""
+    """Postmortems, newest first."""
     c = postmortem.c
     query = select(postmortem).order_by(c.id.desc()).limit(limit)
     if states:
         query = query.where(c.state.in_(list(states)))
     if owner:
         query = query.where(c.owner == owner)
-    for word in words:
-        query = query.where(c.words.contains(word.casefold(), autoescape=True))
     if before is not None:
         query = query.where(c.id < before)
     return [_postmortem(row) for row in conn.execute(query).mappings()]
+
+
+def by_ids(conn: Connection, ids: Sequence[int]) -> list[Postmortem]:
+    """Those of these that there are, in this order."""
+    query = select(postmortem).where(postmortem.c.id.in_(list(ids)))
+    found = {int(row["id"]): _postmortem(row) for row in conn.execute(query).mappings()}
+    return [found[i] for i in ids if i in found]
+
+
+def published(conn: Connection, since: Seconds = 0.0) -> list[Postmortem]:
+    """Those that were published since, the newest first."""
+    c = postmortem.c
+    query = select(postmortem).where(
+        c.state == str(PostmortemState.PUBLISHED), c.published_at >= since
+    )
+    rows = conn.execute(query.order_by(c.published_at.desc(), c.id.desc())).mappings()
+    return [_postmortem(row) for row in rows]
 
 
 def versions(conn: Connection, postmortem_id: int) -> list[Version]:

@@ -27,6 +27,11 @@ def complete(whys: Sequence[Why]) -> bool:
     return bool(whys) and all(leaf.leaf in ENDS for why in whys for leaf in leaves(why))
 
 
+def unended(whys: Sequence[Why]) -> int:
+    """How many branches end neither systemic nor in the process."""
+    return sum(leaf.leaf not in ENDS for why in whys for leaf in leaves(why))
+
+
 def to_markdown(whys: Sequence[Why], depth: int = 0) -> str:
     """A nested list: ``- text [evidence: …] (process)``."""
     lines = []

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from watchkeeper.incidents import assessing, chain, rota
+from watchkeeper.incidents import keeping as incident_keeping
 from watchkeeper.incidents import rules as incident_rules
 from watchkeeper.incidents import store as incidents
 from watchkeeper.incidents.model import EntryKind, Incident, NewEntry
@@ -21,7 +22,7 @@ from watchkeeper.notify.outbox import LATER, NewDelivery
 from watchkeeper.oncall import store as pages
 from watchkeeper.oncall.calling import people, ways
 from watchkeeper.oncall.model import Site
-from watchkeeper.postmortems import rules, store, store_items
+from watchkeeper.postmortems import knowing, publishing, rules, store, store_items, store_words
 from watchkeeper.postmortems.draft import draft
 from watchkeeper.postmortems.merge import marked, merge
 from watchkeeper.postmortems.model import Postmortem, PostmortemState
@@ -98,6 +99,7 @@ def open_for(
     )
     made = replace(made, next_at=rules.next_look(made, now))
     kept = store.add(conn, made, actor)
+    store_words.index(conn, kept.id, kept.title, kept.text)
     said = f"Postmortem {kept.id} opened; {owner} writes it"
     entry = NewEntry(EntryKind.LINK, actor, "engine", said, {"postmortem": kept.id})
     incidents.append(conn, incident_id, entry, now)
@@ -134,6 +136,7 @@ def bring(
         published_by=actor if published_at is not None else "",
     )  # fmt: skip
     kept = store.add(conn, replace(made, next_at=rules.next_look(made, now)), actor)
+    store_words.index(conn, kept.id, kept.title, kept.text)
     _log(conn, now, "postmortem.brought", kept, actor, {"title": said})
     return kept
 
@@ -168,6 +171,7 @@ def save(
         return Saved(its, mine, merged=merged)
     after = replace(its, text=mine, version=its.version + 1, title=_title(mine) or its.title)
     _must_save(store.save_text(conn, after, held.revision, actor, base, now))
+    store_words.index(conn, after.id, after.title, after.text)
     _log(conn, now, "postmortem.saved", after, actor, {"version": after.version, "base": base})
     return Saved(after, mine, merged=merged)
 
@@ -182,6 +186,7 @@ def take_back_text(
         raise NotFound(f"There is no version {number}.", f"The newest is {held.its.version}.")
     after = replace(held.its, text=old.text, version=held.its.version + 1)
     _must_save(store.save_text(conn, after, held.revision, actor, number, now))
+    store_words.index(conn, after.id, after.title, after.text)
     _log(conn, now, "postmortem.saved", after, actor, {"version": after.version, "of": number})
     return after
 
@@ -223,13 +228,34 @@ def act(
         case _:
             raise UserError(f"{verb!r} is no act.", "One of: review, approve, publish, reopen.")
     after = replace(after, next_at=rules.next_look(after, now))
-    _must_save(store.save(conn, after, held.revision))
+    if verb == "publish":
+        after = _with_items(conn, specs, held, after, actor, now)
+    else:
+        _must_save(store.save(conn, after, held.revision))
     told = [*after.reviewers, after.owner] if verb != "approve" else [after.owner]
     _tell(conn, specs, site, after, [u for u in told if u != actor], said, f"{verb}-{now}", now)
     _log(conn, now, f"postmortem.{verb}", after, actor, {"why": why.strip()})
     if after.incident_id is not None and verb == "publish":
         entry = NewEntry(EntryKind.LINK, actor, "engine", f"Postmortem {after.id} published")
         incidents.append(conn, after.incident_id, entry, now)
+        knowing.mark(conn, incident_keeping.must(conn, after.incident_id))
+    return after
+
+
+def _with_items(
+    conn: Connection, specs: Specs, held: Kept, its: Postmortem, actor: str, now: Seconds
+) -> Postmortem:
+    """Save what is published, with its action items made and their numbers in the text."""
+    made = publishing.make_items(conn, specs, its, actor, now)
+    after = publishing.with_items(its, made)
+    if after is its:
+        _must_save(store.save(conn, its, held.revision))
+        return its
+    _must_save(store.save_text(conn, after, held.revision, actor, its.version, now))
+    store_words.index(conn, after.id, after.title, after.text)
+    data = {"version": after.version, "items": [i.id for i in made.items],
+            "unknown": list(made.unknown)}  # fmt: skip
+    _log(conn, now, "postmortem.items", after, actor, data)
     return after
 
 
