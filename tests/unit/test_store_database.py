@@ -23,7 +23,10 @@ import watchkeeper.notify.beats
 import watchkeeper.notify.outbox
 import watchkeeper.oncall.store
 import watchkeeper.postmortems.store
+import watchkeeper.postmortems.store_digest
 import watchkeeper.postmortems.store_items
+import watchkeeper.postmortems.store_marks
+import watchkeeper.postmortems.store_words
 import watchkeeper.slo.ledger_tables
 import watchkeeper.slo.store
 from watchkeeper.kernel.errors import StoreError, UserError
@@ -43,6 +46,9 @@ ROOMS = (
     watchkeeper.oncall.store,
     watchkeeper.postmortems.store,
     watchkeeper.postmortems.store_items,
+    watchkeeper.postmortems.store_digest,
+    watchkeeper.postmortems.store_marks,
+    watchkeeper.postmortems.store_words,
     watchkeeper.slo.ledger_tables,
     watchkeeper.slo.store,
 )

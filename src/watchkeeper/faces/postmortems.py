@@ -13,15 +13,14 @@ from watchkeeper.faces.duty import Duty
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import NotFound
 from watchkeeper.oncall.model import Site
-from watchkeeper.postmortems import store, store_items, work
-from watchkeeper.postmortems.model import ActionItem, Postmortem, PostmortemState
+from watchkeeper.postmortems import store, store_items, store_words, work
+from watchkeeper.postmortems.model import ActionItem, Postmortem
 from watchkeeper.postmortems.store import Version
 from watchkeeper.postmortems.work import Saved
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
 
 T = TypeVar("T")
-MOST_WORDS = 12
 
 
 @dataclass
@@ -41,17 +40,21 @@ class Postmortems:
     def find(
         self,
         states: Sequence[str] = (),
-        text: str = "",
         owner: str = "",
         before: int | None = None,
         limit: int = 100,
     ) -> Sequence[Postmortem]:
-        """Postmortems, newest first; ``text``: words that all are in it."""
-        words = text.split()[:MOST_WORDS]
+        """Postmortems, newest first."""
         with self.db.read() as conn:
-            return store.find(
-                conn, states=states, owner=owner, words=words, before=before, limit=limit
-            )
+            return store.find(conn, states=states, owner=owner, before=before, limit=limit)
+
+    def search(
+        self, text: str, states: Sequence[str] = (), limit: int = 50
+    ) -> tuple[Sequence[Postmortem], int]:
+        """Postmortems with all these words, the best first, and how many there are in all."""
+        with self.db.read() as conn:
+            hits = store_words.search(conn, text, states)
+            return store.by_ids(conn, [h.postmortem_id for h in hits[:limit]]), len(hits)
 
     def get(self, postmortem_id: int) -> Postmortem:
         """One. Raises NotFound."""
@@ -130,8 +133,8 @@ class Postmortems:
 
     def feed(self, limit: int = 50) -> Sequence[Postmortem]:
         """Those that are published, newest first."""
-        found = self.find((str(PostmortemState.PUBLISHED),), limit=limit)
-        return sorted(found, key=lambda p: -(p.published_at or 0.0))
+        with self.db.read() as conn:
+            return store.published(conn, limit=limit)
 
     def _do(self, act: Callable[[Connection, Seconds], T]) -> T:
         now = self.clock.now()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from watchkeeper.alerting.model import Alert
 from watchkeeper.incidents.model import Incident
+from watchkeeper.postmortems.terms import stem
 
 ALERT, BURN, CAUSE = "alert", "burn", "cause"
 SERVICE, SLO, JOURNEY, WORD = "service", "slo", "journey", "word"
@@ -74,14 +75,6 @@ def words(text: str, most: int = MOST_WORDS) -> list[str]:
             if len(found) == most:
                 break
     return list(found)
-
-
-def stem(word: str) -> str:
-    """A word without its usual English endings, as long as enough is left of it."""
-    for ending in ("ing", "ed", "es", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
-            return word[: -len(ending)]
-    return word
 
 
 def _alert(alert: Alert) -> str:

@@ -165,12 +165,10 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[Postmortem]:
     return [found[i] for i in ids if i in found]
 
 
-def published(conn: Connection, since: Seconds = 0.0) -> list[Postmortem]:
-    """Those that were published since, the newest first."""
+def published(conn: Connection, limit: int | None = None) -> list[Postmortem]:
+    """Those that are published, the newest first."""
     c = postmortem.c
-    query = select(postmortem).where(
-        c.state == str(PostmortemState.PUBLISHED), c.published_at >= since
-    )
+    query = select(postmortem).where(c.state == str(PostmortemState.PUBLISHED)).limit(limit)
     rows = conn.execute(query.order_by(c.published_at.desc(), c.id.desc())).mappings()
     return [_postmortem(row) for row in rows]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,19 +27,13 @@ from sqlalchemy import (
     select,
 )
 
-from watchkeeper.postmortems.marks import stem
 from watchkeeper.postmortems.store import postmortem
+from watchkeeper.postmortems.terms import MOST_LENGTH, tokens, weights
 from watchkeeper.store import metadata
 from watchkeeper.store.writing import insert_rows
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
-_WORD = re.compile(r"[^\W_]+")
 _PHRASE = re.compile(r'"([^"]+)"')
-TITLE = 4.0
-"""What a word in the title counts, in words of the text."""
-SATURATED = 1.2
-"""BM25's k1: the tenth time that a word is said tells less than the first."""
-MOST_LENGTH = 40
 FEW = 400
 """Candidates up to which the database is asked about them alone."""
 
@@ -65,18 +58,6 @@ class Hit:
 
     postmortem_id: int
     rank: float
-
-
-def tokens(text: str) -> list[str]:
-    """The stems of all words and numbers of a text, in order."""
-    return [stem(m[0])[:MOST_LENGTH] for m in _WORD.finditer(text.casefold())]
-
-
-def weights(title: str, text: str) -> dict[str, float]:
-    """What each word of a postmortem weighs, 0 to k1 + 1."""
-    counted: Counter[str] = Counter(tokens(text))
-    counted.update({word: int(TITLE) for word in tokens(title)})
-    return {w: n * (SATURATED + 1) / (n + SATURATED) for w, n in counted.items()}
 
 
 def index(conn: Connection, postmortem_id: int, title: str, text: str) -> None:

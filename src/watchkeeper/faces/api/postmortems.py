@@ -13,6 +13,7 @@ from watchkeeper.faces.api.asked import actor, plain
 from watchkeeper.faces.postmortems import Postmortems
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.postmortems.checks import check
+from watchkeeper.postmortems.excerpt import excerpt
 from watchkeeper.postmortems.model import Postmortem
 
 TAG: list[str | Enum] = ["postmortems"]
@@ -64,15 +65,30 @@ def postmortem_routes(router: APIRouter, postmortems: Postmortems) -> None:
     def list_postmortems(
         state: Annotated[list[State], Query()] = [],  # noqa: B006 - read only
         owner: Annotated[str, Query(max_length=200)] = "",
-        q: Annotated[str, Query(max_length=300, description="words that all are in it")] = "",
         after: Annotated[int | None, Query(ge=1, le=2**53)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         """Postmortems, newest first, without their texts. Give `next` as `after` to go on."""
-        found = postmortems.find(state, plain(q), plain(owner), after, limit)
+        found = postmortems.find(state, plain(owner), after, limit)
         more = found[-1].id if len(found) == limit else None
         now = postmortems.clock.now()
         return {"postmortems": [postmortem_json(p, now) for p in found], "next": more}
+
+    @router.get("/postmortems/search", tags=TAG)
+    def search_postmortems(
+        q: Annotated[str, Query(min_length=1, max_length=300)],
+        state: Annotated[list[State], Query()] = [],  # noqa: B006 - read only
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> dict[str, Any]:
+        """Those with all these words, the best first, with the place where they stand.
+
+        The last word may be only begun; what stands between quotes must be there as it is.
+        """
+        asked = plain(q)
+        found, total = postmortems.search(asked, state, limit)
+        now = postmortems.clock.now()
+        hits = [{**postmortem_json(p, now), "excerpt": excerpt(p.text, asked)} for p in found]
+        return {"postmortems": hits, "total": total}
 
     @router.post("/postmortems", status_code=201, tags=TAG)
     def add_postmortem(body: PostmortemIn, request: Request) -> dict[str, Any]:

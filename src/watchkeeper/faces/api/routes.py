@@ -18,12 +18,14 @@ from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.incidents import incident_routes
+from watchkeeper.faces.api.learning import learning_routes
 from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
+from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
@@ -59,6 +61,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     alert_routes(router, alerts_of(duty))
     backtest_routes(router, services)
     action_routes(router, actions_of(duty))
+    learning_routes(router, learning_of(duty))
     incident_routes(router, incidents_of(duty))
     postmortem_routes(router, postmortems_of(duty))
     app.include_router(router)

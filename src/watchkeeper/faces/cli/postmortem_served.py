@@ -22,21 +22,19 @@ BASE = "postmortems"
 @click.option("--state", "states", multiple=True, type=STATES, help="May be given again.")
 @click.option("--owner", default="")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@click.argument("words", nargs=-1)
 @common.api_options
 @common.json_option
 def list_(
     states: tuple[str, ...],
     owner: str,
     limit: int,
-    words: tuple[str, ...],
     url: str,
     token: str | None,
     as_json: bool,
 ) -> None:
-    """List postmortems, newest first; only those in which all WORDS are."""
+    """List postmortems, newest first."""
     asked = [("state", s) for s in states] + [("limit", str(limit))]
-    asked += [(k, v) for k, v in (("owner", owner), ("q", " ".join(words))) if v]
+    asked += [("owner", owner)] if owner else []
     found = common.Api(url, token).get(f"/api/v1/{BASE}?{urlencode(asked)}")
     if as_json:
         common.emit_json(found)
@@ -48,6 +46,36 @@ def list_(
         for p in found["postmortems"]
     ]  # fmt: skip
     print_columns(titles, rows, "no postmortems")
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--state", "states", multiple=True, type=STATES, help="May be given again.")
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True)
+@common.api_options
+@common.json_option
+def search(
+    words: tuple[str, ...],
+    states: tuple[str, ...],
+    limit: int,
+    url: str,
+    token: str | None,
+    as_json: bool,
+) -> None:
+    """Find postmortems in which all WORDS are, the best first.
+
+    The last word may be only begun; '"connection pool"' must be there as it is.
+    """
+    asked = [("state", s) for s in states] + [("limit", str(limit)), ("q", " ".join(words))]
+    found = common.Api(url, token).get(f"/api/v1/{BASE}/search?{urlencode(asked)}")
+    if as_json:
+        common.emit_json(found)
+        return
+    for p in found["postmortems"]:
+        click.secho(f"{p['id']} {p['title']}", bold=True)
+        click.echo(f"  {p['severity']} {p['state']} {(p['published_at'] or '')[:10]}".rstrip())
+        click.echo(f"  {p['excerpt']}")
+    click.echo(f"{found['total']} found.", err=True)
 
 
 @click.command("open")
@@ -172,7 +200,7 @@ def diff(number: int, one: int, two: int, url: str, token: str | None) -> None:
         click.echo(line)
 
 
-COMMANDS = (list_, open_, import_, show, save, act, hand, versions, diff)
+COMMANDS = (list_, search, open_, import_, show, save, act, hand, versions, diff)
 
 
 def read(path: Path) -> str:

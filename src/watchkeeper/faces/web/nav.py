@@ -26,6 +26,8 @@ NAV: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
         (
             ("postmortems", "/postmortems", "Postmortems"),
             ("actions", "/actions", "Action items"),
+            ("proof", "/learning/proof", "Did it recur?"),
+            ("figures", "/learning", "Incident figures"),
         ),
     ),
     (

@@ -1,0 +1,159 @@
+"""How incidents went over time: times to detect, acknowledge, mitigate, resolve; counts. Pure.
+
+Counted by severity, cause, service and month, never by person. Of each time the median is what
+usually happens; the mean is beside it since it is asked for, and n says on how many both stand.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from watchkeeper.incidents.durations import Durations
+from watchkeeper.kernel.clock import Seconds
+from watchkeeper.postmortems.model import ActionState
+
+TIMES = ("detect", "acknowledge", "mitigate", "resolve")
+UNKNOWN = "not named"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An incident, as far as it is counted. ``at``: of its declaration."""
+
+    at: Seconds
+    severity: str
+    took: Durations
+    services: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Seconds over ``n`` incidents; None when there is none."""
+
+    n: int
+    median: float | None
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Incidents that have something in common. ``times``: by the names in `TIMES`."""
+
+    name: str
+    count: int
+    times: Mapping[str, Time]
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """An action item, as far as it is counted."""
+
+    made_at: Seconds
+    state: ActionState
+    due_at: Seconds | None
+    done_at: Seconds | None
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """What became of action items. ``in_time``: of ``due``, those that were due by now or are done,
+    how many were done by their date. ``days``: the median from made to done, in seconds."""
+
+    name: str
+    made: int
+    done: int
+    dropped: int
+    late: int
+    in_time: int
+    due: int
+    days: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of it for an interval."""
+
+    since: Seconds
+    until: Seconds
+    all: Group
+    by_severity: Sequence[Group]
+    by_cause: Sequence[Group]
+    by_service: Sequence[Group]
+    by_month: Sequence[Group]
+    items: Closure
+    items_by_type: Sequence[Closure]
+
+
+def figures(
+    happened: Sequence[Happened], promised: Sequence[Promised], severities: Sequence[str],
+    since: Seconds, until: Seconds,
+) -> Figures:  # fmt: skip
+    """The figures of [since, until). An incident with two causes counts with both."""
+    known = {name: i for i, name in enumerate(severities)}
+    by_severity = _grouped(happened, lambda h: (h.severity,))
+    by_severity.sort(key=lambda g: (known.get(g.name, len(known)), g.name))
+    by_month = {g.name: g for g in _grouped(happened, lambda h: (month(h.at),))}
+    return Figures(
+        since, until, _group("all", happened), by_severity,
+        _grouped(happened, lambda h: h.causes or (UNKNOWN,)),
+        _grouped(happened, lambda h: h.services or (UNKNOWN,)),
+        [by_month.get(m, _group(m, ())) for m in months(since, until)],
+        closure("all", promised, until),
+        [closure(t, [p for p in promised if p.type == t], until)
+         for t in sorted({p.type for p in promised})],
+    )  # fmt: skip
+
+
+def _grouped(
+    happened: Sequence[Happened], names: Callable[[Happened], Iterable[str]]
+) -> list[Group]:
+    """By name, the most frequent first."""
+    found: dict[str, list[Happened]] = {}
+    for each in happened:
+        for name in names(each):
+            found.setdefault(name, []).append(each)
+    groups = [_group(name, each) for name, each in found.items()]
+    return sorted(groups, key=lambda g: (-g.count, g.name))
+
+
+def _group(name: str, happened: Sequence[Happened]) -> Group:
+    times = {t: _time([getattr(h.took, t) for h in happened]) for t in TIMES}
+    return Group(name, len(happened), times)
+
+
+def _time(seconds: Sequence[float | None]) -> Time:
+    known = [s for s in seconds if s is not None]
+    if not known:
+        return Time(0, None, None)
+    return Time(len(known), statistics.median(known), statistics.fmean(known))
+
+
+def closure(name: str, promised: Sequence[Promised], now: Seconds) -> Closure:
+    """What became of these items by now."""
+    done = [p for p in promised if p.state is ActionState.DONE and p.done_at is not None]
+    dropped = sum(p.state is ActionState.DROPPED for p in promised)
+    live = [p for p in promised if p.state in (ActionState.OPEN, ActionState.DOING)]
+    late = sum(p.due_at is not None and p.due_at <= now for p in live)
+    dated = [p for p in done if p.due_at is not None]
+    in_time = sum((p.done_at or 0.0) <= (p.due_at or 0.0) for p in dated)
+    took = [(p.done_at or 0.0) - p.made_at for p in done]
+    days = statistics.median(took) if took else None
+    return Closure(name, len(promised), len(done), dropped, late, in_time, len(dated) + late, days)
+
+
+def month(at: Seconds) -> str:
+    """``2026-01``, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m")
+
+
+def months(since: Seconds, until: Seconds) -> list[str]:
+    """Every month of which some is in [since, until), in order."""
+    first, last = datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC)
+    count = (last.year - first.year) * 12 + last.month - first.month
+    numbers = (first.year * 12 + first.month - 1 + i for i in range(max(count, 0) + 1))
+    return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in numbers]
