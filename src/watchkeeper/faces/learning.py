@@ -27,6 +27,7 @@ from watchkeeper.postmortems import (
 from watchkeeper.postmortems.digest import WEEK, Lessons
 from watchkeeper.postmortems.figures import Figures, figures
 from watchkeeper.postmortems.knowing import Proof, Resembling
+from watchkeeper.postmortems.recurrence import said
 from watchkeeper.postmortems.store_digest import Subscription
 from watchkeeper.postmortems.store_marks import Recurrence
 from watchkeeper.spec.model import Specs
@@ -43,6 +44,11 @@ class Again:
 
     kept: Recurrence
     other: Incident
+
+    @property
+    def because(self) -> str:
+        """What both have, in words."""
+        return said(self.kept.shared)
 
 
 @dataclass

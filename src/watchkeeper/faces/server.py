@@ -35,6 +35,7 @@ from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.heartbeats import heartbeat_routes
 from watchkeeper.faces.web.incident_routes import incident_routes
 from watchkeeper.faces.web.integrations import integration_routes
+from watchkeeper.faces.web.learning_routes import learning_routes
 from watchkeeper.faces.web.postmortem_routes import postmortem_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.faces.web.silences import silence_routes
@@ -105,6 +106,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *action_routes(duty, services),
         *incident_routes(duty, services),
         *postmortem_routes(duty, services),
+        *learning_routes(duty, services),
         *integration_routes(duty, services),
         *silence_routes(duty, services),
         *heartbeat_routes(duty, services),

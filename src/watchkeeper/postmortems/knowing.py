@@ -26,6 +26,7 @@ from watchkeeper.postmortems import (
     store_items,
     store_marks,
     store_words,
+    whys,
 )
 from watchkeeper.postmortems.document import Part, parse
 from watchkeeper.postmortems.model import ActionItem, ActionState, PostmortemState
@@ -102,7 +103,8 @@ def _written(conn: Connection, incident_id: int) -> str:
 def causal(source: str) -> str:
     """What a postmortem says of what happened and why, without its timeline."""
     document = parse(source)
-    return " ".join(b.text for part in _CAUSAL for b in document.within(part))
+    blocks = [b for part in _CAUSAL for b in document.within(part) if b.kind != "heading"]
+    return " ".join(whys.read(b.text).text for b in blocks)
 
 
 # ---------------------------------------------------------------- what it is like

@@ -15,7 +15,6 @@ from watchkeeper.incidents.keeping import By
 from watchkeeper.kernel.clock import iso
 from watchkeeper.postmortems.figures import Figures
 from watchkeeper.postmortems.knowing import Proof, Resembling
-from watchkeeper.postmortems.recurrence import said
 from watchkeeper.postmortems.store_digest import Subscription
 
 TAG: list[str | Enum] = ["learning"]
@@ -140,7 +139,7 @@ def _again(found: Again) -> dict[str, Any]:
     kept = found.kept
     return {
         "incident": found.other.id, "title": found.other.title, "kinship": str(kept.kinship),
-        "at": iso(kept.at), "because": said(kept.shared), "items": [dict(i) for i in kept.items],
+        "at": iso(kept.at), "because": found.because, "items": [dict(i) for i in kept.items],
         "decided_by": kept.decided_by, "why": kept.why,
     }  # fmt: skip
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("convert:import_", "Read Sloth, Pyrra or OpenSLO files into a directory."),
     "incident": ("incident:incident", "Incidents: declare, lead, tell, end."),
     "integration": ("alert:integration", "Doors for other systems' alerts, and their keys."),
+    "learn": ("learn:learn", "What recurred, what has held, how incidents go."),
     "ledger": ("ledger:ledger", "Import and export measured counts."),
     "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
     "oncall": ("oncall:oncall", "Who is on call; overrides, swaps and leave."),
@@ -39,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate:simulate", "Who would be paged, when, by what: scenarios for CI."),
     "status": ("status:status", "Show the state of every SLO."),
     "token": ("token:token", "Make, list and revoke API tokens."),
-    "verify": ("incident:verify", "Recompute the digests of every incident's timeline."),
+    "verify": ("verify:verify", "Timelines are unaltered; action items are in their trackers."),
     "user": ("user:user", "Add people, give them roles and passwords."),
 }
 

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from watchkeeper.access.model import Permission
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
+from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import incident_views as views
@@ -46,7 +47,7 @@ class IncidentHandlers(Acting):
     def __init__(self, duty: Duty, services: Services) -> None:
         super().__init__(services)
         self.duty, self.incidents = duty, incidents_of(duty)
-        self.postmortems = postmortems_of(duty)
+        self.postmortems, self.learning = postmortems_of(duty), learning_of(duty)
 
     # -- the list
     def listed(self, request: Request) -> Response:
@@ -116,6 +117,11 @@ class IncidentHandlers(Acting):
             ],
             services=list(specs.services.values()),
             journeys=list(specs.journeys.values()),
+            similar=self.learning.like_new(
+                given.get("title", ""),
+                [given["service"]] if given.get("service") else [],
+                pages=[number(page, "page")] if page else [],
+            ),
         )
 
     def declare(self, request: Request, form: Form) -> Response:
@@ -158,15 +164,24 @@ class IncidentHandlers(Acting):
             times=[(n, n.removesuffix("_at")) for n in TIMES],
             may_respond=allowed(request, Permission.RESPOND),
             postmortem=self.postmortems.of_incident(view.row.id),
+            similar=self.learning.like_incident(view.row.id),
+            **self._again(view.row.id),
         )
 
     def room_part(self, request: Request) -> Response:
         """The upper half again (what to do next), or the lower one (what happened)."""
-        half = "top" if request.query_params.get("half") == "top" else "log"
         may_respond = allowed(request, Permission.RESPOND)
+        if request.query_params.get("half") == "again":
+            kept = self._again(_id(request))
+            return self.pages.part("_again.html", may_respond=may_respond, **kept)
+        half = "top" if request.query_params.get("half") == "top" else "log"
         return self.pages.part(
             f"_incident_{half}.html", view=self._room(request), may_respond=may_respond
         )
+
+    def _again(self, incident_id: int) -> dict[str, object]:
+        return {"again_id": incident_id, "again": self.learning.again(incident_id),
+                "since": self.learning.since(incident_id)}  # fmt: skip
 
     def _room(self, request: Request) -> views.RoomView:
         story = self.incidents.story(_id(request))
@@ -280,6 +295,11 @@ def _times(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
     return its.incidents.set_times(incident, given, form.get("why", ""), by)
 
 
+def _recurs(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
+    of = number(form.get("of", ""), "incident")
+    return its.learning.decide(incident, of, form.get("same") == "1", form.get("why", ""), by)
+
+
 def _describe(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
     causes = [c.strip() for c in form.get("causes", "").split(",") if c.strip()]
     return its.incidents.describe(
@@ -316,6 +336,7 @@ _ACTS: dict[str, Callable[[IncidentHandlers, int, By, Form], object]] = {
     "link": _link,
     "times": _times,
     "describe": _describe,
+    "recurs": _recurs,
 }
 
 

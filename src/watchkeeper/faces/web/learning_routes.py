@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -100,12 +102,12 @@ def proof_row(proof: Proof) -> ProofRow:
     """One line of the page."""
     held = proof.held
     quiet = "" if held.quiet is None else text.duration(held.quiet)
-    came = f"it had come {held.before} time{'' if held.before == 1 else 's'} before"
+    came = "it had come once" if held.before == 1 else f"it had come {held.before} times"
     match held.verdict:
         case Verdict.RECURRED:
             why = f"it came again {quiet} after this was done"
         case Verdict.OPEN:
-            why = came
+            why = came.replace("had", "has")
         case Verdict.UNKNOWN:
             why = "its incident has neither an alert of its own nor a named cause"
         case _ if held.chance is None:
@@ -161,7 +163,7 @@ class LearningHandlers(Acting):
             return as_json("incident-figures", [dict(zip(HEAD, r, strict=True)) for r in rows])
         return as_csv("incident-figures", HEAD, rows)
 
-    def _figures(self, request: Request) -> tuple[dict[str, object], Figures]:
+    def _figures(self, request: Request) -> tuple[dict[str, Any], Figures]:
         asked = request.query_params
         days = asked.get("days", "")
         known = int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 365
@@ -242,8 +244,6 @@ def proof_headline(count: Mapping[Verdict, int]) -> str:
 
 
 def _query(asked: Mapping[str, object]) -> str:
-    from urllib.parse import urlencode
-
     return urlencode({k: v for k, v in asked.items() if v})
 
 

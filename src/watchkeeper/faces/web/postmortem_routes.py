@@ -8,26 +8,28 @@ from functools import cache
 from xml.etree import ElementTree
 
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from watchkeeper.access.model import Permission
 from watchkeeper.faces.duty import Duty
+from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.acting import Acting, Form, actor, allowed, number, sorry
 from watchkeeper.faces.web.incident_views import severity_badge
+from watchkeeper.faces.web.why_tree import answered, tree
 from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.kernel.errors import NotFound, UserError
-from watchkeeper.postmortems import whys
 from watchkeeper.postmortems.checks import check
 from watchkeeper.postmortems.document import parse
-from watchkeeper.postmortems.model import Finding, Postmortem, PostmortemState
+from watchkeeper.postmortems.excerpt import excerpt, places
+from watchkeeper.postmortems.model import Postmortem, PostmortemState
 from watchkeeper.postmortems.rules import missing
 
 PER_PAGE = 50
@@ -59,6 +61,16 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
 
 
+def marked_words(part: str, asked: str) -> Markup:
+    """A part of a text with the words marked that were searched."""
+    found, last = Markup(), 0
+    for start, end in places(part, asked):
+        found += escape(part[last:start]) + Markup("<mark>") + escape(part[start:end])
+        found += Markup("</mark>")
+        last = end
+    return found + escape(part[last:])
+
+
 def rendered(source: str) -> Markup:
     """Markdown as HTML that is safe to show."""
     return Markup(_markdown().render(source))  # noqa: S704 - HTML in it is escaped
@@ -70,22 +82,26 @@ class PostmortemHandlers(Acting):
     def __init__(self, duty: Duty, services: Services) -> None:
         super().__init__(services)
         self.duty, self.postmortems = duty, postmortems_of(duty)
+        self.learning = learning_of(duty)
 
     def listed(self, request: Request) -> Response:
         """What is to be written, then what was published; or what has these words."""
-        q = request.query_params.get("q", "")[:300].replace("\0", "")
+        q = request.query_params.get("q", "")[:300].replace("\0", "").strip()
+        if q:
+            return self._found(request, q)
         before = request.query_params.get("before", "")
         after = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None
         now = self.duty.clock.now()
         open_states = (str(PostmortemState.DRAFT), str(PostmortemState.IN_REVIEW))
-        waiting = [self._row(p, now) for p in self.postmortems.find(open_states, q, limit=200)]
+        waiting = [self._row(p, now) for p in self.postmortems.find(open_states, limit=200)]
         shared = self.postmortems.find(
-            (str(PostmortemState.PUBLISHED),), q, before=after, limit=PER_PAGE
+            (str(PostmortemState.PUBLISHED),), before=after, limit=PER_PAGE
         )
         waiting.sort(key=lambda r: (not r.late, r.due))
         late = sum(r.late for r in waiting)
         said = words.plural(len(waiting), "postmortem") + " to write"
         headline = f"{said}, {late} late" if late else said if waiting else "Nothing is owed"
+        who = actor(request)
         return self.pages.page(
             request,
             "postmortems.html",
@@ -93,8 +109,21 @@ class PostmortemHandlers(Acting):
             headline=headline,
             waiting=waiting,
             shared=[self._row(p, now) for p in shared],
-            q=q,
+            q="",
             more=shared[-1].id if len(shared) == PER_PAGE else None,
+            digest=any(s.user == who for s in self.learning.digests()),
+            may_subscribe=who in self.duty.specs().duty.users
+            and allowed(request, Permission.RESPOND),
+        )
+
+    def _found(self, request: Request, q: str) -> Response:
+        found, total = self.postmortems.search(q)
+        now = self.duty.clock.now()
+        hits = [(self._row(p, now), marked_words(excerpt(p.text, q), q)) for p in found]
+        more = f", the best {len(hits)} below" if total > len(hits) else ""
+        headline = f"{words.plural(total, 'postmortem')} found{more}" if total else "Nothing found"
+        return self.pages.page(
+            request, "postmortems.html", "postmortems", headline=headline, hits=hits, q=q
         )
 
     def _row(self, p: Postmortem, now: Seconds) -> Row:
@@ -128,8 +157,8 @@ class PostmortemHandlers(Acting):
             row=self._row(its, now),
             body=rendered(its.text),
             findings=check(its.text),
-            whys_done=whys.complete([w for _, w in whys.of_document(parse(its.text))]),
             missing=missing(its),
+            **self._beside(its, its.text),
             items=self.postmortems.items(its),
             users=list(self.duty.specs().duty.users.values()),
             problem=problem,
@@ -153,15 +182,38 @@ class PostmortemHandlers(Acting):
             base=its.version if base is None else base,
             findings=check(source),
             problem=problem,
+            body=rendered(source),
+            **self._beside(its, source),
         )
+
+    def _beside(self, its: Postmortem, source: str) -> dict[str, object]:
+        """What stands beside a text: its tree of whys, and past incidents that are like it."""
+        like = self.learning.like_incident(its.incident_id, source) if its.incident_id else ()
+        url = f"/postmortems/{its.id}/whys"
+        return {"tree": tree(parse(source)), "similar": like, "whys_url": url}
+
+    def answer_why(self, request: Request, form: Form) -> Response:
+        """One more answer in the tree of whys, or how a branch ends; a version of its own."""
+        its = self._its(request)
+        line = number(form.get("line", ""), "line")
+        base = form.get("base", "")
+        try:
+            if base != str(its.version):
+                raise UserError("The text has changed meanwhile.", "Answer it again, below.")
+            after = answered(its.text, line, form)
+            self.postmortems.save(its.id, its.version, after, actor(request))
+        except UserError as error:
+            return self.one(request, sorry(error), 400)
+        return RedirectResponse(f"/postmortems/{its.id}#whys", 303)
 
     def checked(self, request: Request, form: Form) -> Response:
         """What the checks find in a text that is being written, and how it will look."""
-        self._its(request)
+        its = self._its(request)
         source = form.get("text", "")[:500_000]
         return self.pages.part(
-            "_findings.html", findings=check(source), body=rendered(source), preview=True
-        )
+            "_findings.html", findings=check(source), body=rendered(source), preview=True,
+            oob=True, editing=True, **self._beside(its, source),
+        )  # fmt: skip
 
     def save(self, request: Request, form: Form) -> Response:
         """Save what was written; show both sides where two wrote the same lines."""
@@ -273,11 +325,6 @@ def _look(line: str) -> str:
     return {"+": "add", "-": "del", "@": "at"}.get(line[:1], "")
 
 
-def found_line(finding: Finding) -> str:
-    """A finding in one line."""
-    return f"{finding.message}{'; ' + finding.better if finding.better else ''}"
-
-
 def postmortem_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
     """All routes of these pages."""
     its = PostmortemHandlers(duty, services)
@@ -291,5 +338,6 @@ def postmortem_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
         Route("/postmortems/{id}/edit", its.posted(its.save), methods=["POST"]),
         Route("/postmortems/{id}/checked", its.posted(its.checked), methods=["POST"]),
         Route("/postmortems/{id}/versions", its.shown(its.versions)),
+        Route("/postmortems/{id}/whys", its.posted(its.answer_why), methods=["POST"]),
         Route("/postmortems/{id}/{act}", its.posted(its.act), methods=["POST"]),
     ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from watchkeeper.faces.web.words import Badge
+from watchkeeper.kernel.errors import UserError
 from watchkeeper.postmortems import whys
 from watchkeeper.postmortems.document import Document, Part
-from watchkeeper.postmortems.model import Leaf
+from watchkeeper.postmortems.model import Leaf, Why
 
 ENDS = {
     Leaf.SYSTEMIC: Badge("ok", "systemic"),
@@ -66,3 +67,13 @@ def _nodes(items: Sequence[tuple[int, int, str]]) -> Sequence[Node]:
         found.append(Node(line, its.text, its.evidence, ends, str(its.leaf or ""), below))
         i = end
     return found
+
+
+def answered(source: str, line: int, form: Mapping[str, str]) -> str:
+    """The text after what the form says of the why of this line. Raises UserError."""
+    leaf = Leaf(form["leaf"]) if form.get("leaf") in list(Leaf) else None
+    if form.get("how") == "end":
+        if leaf is None:
+            raise UserError("How it ends is not said.", "Choose the system, the process, …")
+        return whys.ended(source, line, leaf, form.get("evidence") or None)
+    return whys.answered(source, line, Why(form.get("text", ""), form.get("evidence", ""), leaf))
