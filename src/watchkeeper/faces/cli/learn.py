@@ -134,8 +134,8 @@ def figures(
     ]  # fmt: skip
     if as_csv:
         out = csv.writer(sys.stdout)
-        out.writerow(("by", "name", "incidents",
-                      *(f"{t}_{w}" for t in TIMES for w in ("n", "median_s", "mean_s"))))  # fmt: skip
+        spread = [f"{t}_{w}" for t in TIMES for w in ("n", "median_s", "mean_s")]
+        out.writerow(("by", "name", "incidents", *spread))
         for by, g in groups:
             spread = [g["times"][t][w] for t in TIMES for w in ("n", "median", "mean")]
             out.writerow((by, g["name"], g["count"], *spread))
