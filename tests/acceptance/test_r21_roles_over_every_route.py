@@ -125,6 +125,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/drills": VIEWERS,
     "GET /api/v1/schedules": VIEWERS,
     "GET /api/v1/schedules/{name}/shifts": VIEWERS,
+    "GET /api/v1/schedules/{name}/shares": VIEWERS,
     "GET /api/v1/schedules/{name}/changes": VIEWERS,
     "GET /api/v1/deliveries": VIEWERS,
     "GET /api/v1/drills/proofs": VIEWERS,

@@ -256,3 +256,13 @@ def test_a_ticket_does_not_escalate_but_is_told_again_next_day(db: Database) -> 
     assert {s.address for s in world.sent} <= {
         f"{n}@{c}" for n in ("ann", "ben") for c in ("push", "sms", "call")
     }
+
+
+def test_a_message_says_each_thing_once_and_the_time_as_a_clock_shows_it(db: Database) -> None:
+    world = World(db)
+    world.signal(details={"explanation": "burn over 1 hour is 21×, at least 14.4×"})
+    world.run(1)
+
+    (sent,) = world.sent
+    assert sent.message.title == "#1 checkout fails"
+    assert sent.message.body == "Burn over 1 hour is 21×, at least 14.4×.\nSince 08:00 UTC."

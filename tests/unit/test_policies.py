@@ -179,7 +179,7 @@ def test_the_alert_explains_itself_with_its_numbers() -> None:
     )  # fmt: skip
 
     said = signals[0].summary
-    assert said.startswith("Check out: 2.09 % bad in the last 1h (412 of 19,620), 21× too fast")
+    assert said.startswith("Check out: 2.09 % bad in the last hour (412 of 19,620), 21× too fast")
     assert "gone in 40 m" in said
     assert signals[0].urgency is Urgency.PAGE
 

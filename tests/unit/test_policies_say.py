@@ -36,8 +36,8 @@ def test_a_burn_says_share_counts_factor_and_when_the_budget_is_gone() -> None:
     # NOW is 08:00 UTC.
     said = signal(HOUR_RULE, status(21.0, gone_in=8 * 3600 + 23 * 60)).summary
     assert said == (
-        "Check out: 2.09 % bad in the last 1h (412 of 19,620), 21× too fast; "
-        "the budget of 30d is gone in 8 h 23 m, at 16:23 UTC"
+        "Check out: 2.09 % bad in the last hour (412 of 19,620), 21× too fast; "
+        "the budget of 30 days is gone in 8 h 23 m, at 16:23 UTC"
     )
 
 
@@ -52,7 +52,7 @@ def test_errors_that_have_stopped_are_not_said_to_go_on() -> None:
     its = status(6.6, gone_in=6_000.0, budget=left)
     calm = replace(its, burn_rate={**its.burn_rate, "5m": 0.2})
     assert signal(rule, calm).summary.endswith(
-        "; the last 5 m were fine; 39 % of the budget is left"
+        "; the last 5 minutes were fine; 39 % of the budget is left"
     )
     assert "is gone in" in signal(rule, its).summary
 
@@ -61,13 +61,19 @@ def test_errors_that_have_stopped_are_not_said_to_go_on() -> None:
     ("rule", "its", "events", "said"),
     [
         (ExhaustionRule(3600, "page"), status(5.0, gone_in=1800.0), COUNTS, "gone in 30 m"),
-        (HOUR_RULE, status(21.0, gone_in=0.0), COUNTS, "the budget of 30d is spent"),
-        (HOUR_RULE, status(21.0), COUNTS, "the budget of 30d lasts"),
+        (HOUR_RULE, status(21.0, gone_in=0.0), COUNTS, "the budget of 30 days is spent"),
+        (HOUR_RULE, status(21.0), COUNTS, "the budget of 30 days lasts"),
         (
             ConsumedRule(0.9, "ticket"),
             status(left=0.08, budget=Budget(1000, 920, 80, 0.08, 43.2, 39.7, 3.5)),
             COUNTS,
-            "92 % of the budget of 30d is consumed",
+            "92 % of the budget of 30 days is consumed",
+        ),
+        (
+            ConsumedRule(1.0, "ticket"),
+            status(left=-0.28, budget=Budget(1000, 1276, -276, -0.27609, 43.2, 55.1, -11.9)),
+            COUNTS,
+            "Check out: the budget of 30 days is spent, 28 % over",
         ),
         (
             NoDataRule(900, "ticket"),
@@ -76,7 +82,7 @@ def test_errors_that_have_stopped_are_not_said_to_go_on() -> None:
             "nothing was measured for 15 m",
         ),
     ],
-    ids=["exhaustion", "spent", "lasts", "consumed", "no data"],
+    ids=["exhaustion", "spent", "lasts", "consumed", "over", "no data"],
 )
 def test_each_rule_has_a_sentence(
     rule: AlertRule, its: SloStatus, events: Events, said: str
@@ -89,7 +95,9 @@ def test_each_rule_has_a_sentence(
 def test_the_details_hold_every_number() -> None:
     details = signal(HOUR_RULE, status(21.0, gone_in=600.0)).details
     assert details["evidence"] == [{"bad": 412.0, "total": 19_620.0, "seen_minutes": 60}]
-    assert details["explanation"] == "burn over 1h and 5m is 21.0× and 21.0×, at least 14.4×"
+    assert details["explanation"] == (
+        "burn over 1 hour and 5 minutes is 21.0× and 21.0×, at least 14.4×"
+    )
     assert details["time_to_exhaustion_seconds"] == 600.0
     assert details["burn_rate"]["6h"] == 21.0
     assert details["target"] == 0.999
@@ -107,7 +115,7 @@ def test_a_target_of_all_has_no_burn_rate_and_breaks_nothing() -> None:
 
 def test_a_window_of_ones_own_is_judged_by_its_own_events() -> None:
     assert signal(OWN, status(0.0), Events(9_856.0, 10_000.0, 45)).summary.startswith(
-        "Check out: 1.44 % bad in the last 45m (144 of 10,000), 14.4× too fast"
+        "Check out: 1.44 % bad in the last 45 minutes (144 of 10,000), 14.4× too fast"
     )
     assert quiet(status(50.0), OWN, lambda _, __: Events(9_857.0, 10_000.0, 45))
     assert quiet(status(50.0), OWN, lambda _, __: Events(0.0, 0.0, 45))

@@ -14,7 +14,7 @@ from typing import Any
 import icalendar
 import pytest
 
-from tests.support.duty import START, specs, user
+from tests.support.duty import START, policy, specs, to, user
 from tests.unit.test_schedule_rules import (
     CHANGES_OF_THE_CLOCK,
     change,
@@ -31,7 +31,7 @@ from watchkeeper.oncall.schedule.calendar import Reading, read_calendar
 from watchkeeper.oncall.schedule.ical import feed
 from watchkeeper.oncall.schedule.model import Shift
 from watchkeeper.oncall.schedule.rules import gaps, on_call, shifts
-from watchkeeper.spec.duty import ContactDefinition, ScheduleDefinition
+from watchkeeper.spec.duty import ContactDefinition, ScheduleDefinition, TargetKind
 from watchkeeper.spec.findings import Place
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
@@ -303,6 +303,31 @@ def test_a_gap_and_a_person_without_a_contact_are_alerts(db: Database) -> None:
     with db.read() as conn:
         codes = {f.code for f in audit.readiness(conn, its, START)}
     assert {"gap:first", "no-contact"} <= codes
+
+
+def test_whoever_a_policy_or_an_override_calls_needs_a_contact_too(db: Database) -> None:
+    mute = {n: user(n, contacts=(), page=(), team="") for n in ("dee", "eve", "fay", "gil")}
+    mute["fay"] = replace(mute["fay"], team="night")
+    everyone = {"ann": user("ann"), **mute}
+    policies = {
+        "p": policy(
+            (to(TargetKind.SCHEDULE, "first"), 60.0),
+            (to(TargetKind.USER, "dee"), 60.0),
+            fallback=(to(TargetKind.TEAM, "night"),),
+        )
+    }
+    its = specs(
+        schedules={"first": replace(schedule("UTC", layer(users=["ann"])), name="first")},
+        users=everyone,
+        escalation_policies=policies,
+    )
+    with db.write() as conn:
+        late = change("override", "2026-01-05T00:00", "2027-01-01T00:00", "eve")
+        store.add_change(conn, replace(late, schedule="first"), START)
+
+    with db.read() as conn:
+        (found,) = [f for f in audit.readiness(conn, its, START) if f.code == "no-contact"]
+    assert found.text.endswith(": dee, eve, fay")
 
 
 def test_a_persons_address_finds_them() -> None:

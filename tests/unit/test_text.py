@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watchkeeper.kernel import text
+from watchkeeper.kernel.duration import parse_duration
 
 NOON = 1_795_435_200.0  # 2026-11-23T12:00:00Z, a Monday
 
@@ -129,3 +130,22 @@ def test_a_plain_number_has_thin_spaces_between_thousands() -> None:
     assert text.number(1_234_567.0) == "1\u2009234\u2009567"
     assert text.number(43.829, 1) == "43.8"
     assert text.number(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "lately"),
+    [
+        ("1h", "1 hour", "hour"),
+        ("45m", "45 minutes", "45 minutes"),
+        ("28d", "28 days", "28 days"),
+        ("1M", "1 month", "month"),
+        ("1Q", "1 quarter", "quarter"),
+        ("6M", "2 quarters", "2 quarters"),
+        ("1Y", "1 year", "year"),
+        ("1h30m", "1h30m", "1h30m"),
+        ("90m", "90 minutes", "90 minutes"),
+    ],
+)
+def test_a_length_is_said_in_words(written: str, said: str, lately: str) -> None:
+    assert text.length(parse_duration(written)) == said
+    assert text.lately(parse_duration(written)) == lately

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -11,18 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.duty import HERE, START
+from tests.support.duty import HERE, START, specs
 from watchkeeper.alerting.backtest.grid import usual
 from watchkeeper.alerting.backtest.model import Plan
 from watchkeeper.alerting.heartbeats import Beat, exit_code, said
 from watchkeeper.alerting.model import Alert, AlertState, Urgency
 from watchkeeper.alerting.policies.rules import rules_in
 from watchkeeper.alerting.quiet import in_force, occurrences
-from watchkeeper.faces.web import alert_story, silences, whatif_form
+from watchkeeper.faces.web import alert_story, duty_views, silences, whatif_form
 from watchkeeper.faces.web.alert_list import AlertAsk, badge
 from watchkeeper.faces.web.integration_examples import guide
 from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.kernel.errors import UserError
+from watchkeeper.oncall.model import Page, PageKind, PageState
 from watchkeeper.spec import load_text
 from watchkeeper.spec.duty import (
     AlertRule,
@@ -207,3 +209,29 @@ def test_an_example_of_a_mapped_door_is_read_by_its_mapping() -> None:
     assert body["check"]["id"] == "db-1/disk"
     assert body["check"]["said"] == ["Disk full on db-1"]
     assert body["now"] == "trigger"
+
+
+def test_whoever_is_woken_sees_first_what_nobody_has_and_tickets_last() -> None:
+    opened = itertools.count(START)
+
+    def one(number: int, state: PageState, urgency: str) -> Page:
+        at = next(opened)
+        return Page(
+            number, PageKind.ALERT, state, "shop", "t", urgency, None, 0, 0, 0, at, at, at, 1, 1,
+            acked_by="ann", resolved_at=at, resolved_by="ann",
+        )  # fmt: skip
+
+    pages = [
+        one(1, PageState.OPEN, "ticket"),
+        one(2, PageState.ACKED, "page"),
+        one(3, PageState.RESOLVED, "page"),
+        one(4, PageState.OPEN, "page"),
+        one(5, PageState.ACKED, "ticket"),
+        one(6, PageState.OPEN, "page"),
+    ]
+    view = duty_views.pages_view(pages, specs(), (), START + 60, True, 10)
+
+    assert [r.id for r in view.rows] == [4, 6, 2, 1, 5, 3]
+    assert view.headline == "2 pages are open and nobody has them yet"
+    rest = duty_views.pages_view([pages[0], pages[4]], specs(), (), START, True, 10)
+    assert rest.headline == "Nobody is needed now; 1 ticket waits"

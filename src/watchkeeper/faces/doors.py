@@ -141,6 +141,7 @@ TABLE: Sequence[Row] = (
     ("GET", "/api/v1/shifts", READ),
     ("GET", "/api/v1/feeds", READ),
     ("GET", "/api/v1/schedules/{name}/shifts", READ),
+    ("GET", "/api/v1/schedules/{name}/shares", READ),
     ("GET", "/api/v1/schedules/{name}/changes", READ),
     ("POST", "/api/v1/schedules/{name}/changes", EDIT, "schedule:name"),
     ("DELETE", "/api/v1/schedules/changes/{change_id}", EDIT),

@@ -31,6 +31,7 @@ from watchkeeper.oncall.load import Load, load
 from watchkeeper.oncall.model import Page, Site
 from watchkeeper.oncall.schedule.model import Change, Shift
 from watchkeeper.oncall.schedule.rules import gaps, on_call, shifts
+from watchkeeper.oncall.shares import Share, shares
 from watchkeeper.oncall.store import CallRow, Proof
 from watchkeeper.spec.duty import ScheduleDefinition
 from watchkeeper.spec.model import Specs
@@ -315,6 +316,13 @@ class Duty:
         with self.db.read() as conn:
             changes = store.changes(conn, start)
         return shifts(schedule, changes_of(changes, name), start, end)
+
+    def shares(self, name: str, seconds: float) -> Sequence[Share]:
+        """Planned hours of each person of a schedule from now on. Raises NotFound."""
+        schedule, now = self._schedule(name), self.clock.now()
+        with self.db.read() as conn:
+            changes = store.changes(conn, now)
+        return shares(schedule, changes_of(changes, name), now, now + seconds)
 
     def shifts_of(
         self, user: str, start: Seconds, end: Seconds

@@ -11,10 +11,13 @@ from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.duration import Duration
 
 NOTHING = "–"
 """What stands where there is no number."""
 
+_WORDS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
+_CALENDAR = {12: "year", 3: "quarter", 1: "month"}
 _UNITS = ((604_800 * 52, ""), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _COUNTS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 _MOST_DIGITS = 9
@@ -42,6 +45,26 @@ def duration(seconds: float | None) -> str:
         if len(parts) == 2:
             break
     return sign + " ".join(p for p in parts if p)
+
+
+def length(given: Duration) -> str:
+    """A length as one would say it: ``28 days``, ``1 month``, ``1h30m`` when it has two units."""
+    for size, unit in _CALENDAR.items():
+        if given.months and given.months % size == 0:
+            return _plural(given.months // size, unit)
+    amount, unit = given.text[:-1], given.text[-1]
+    if amount.isdigit() and unit in _WORDS:
+        return _plural(int(amount), _WORDS[unit])
+    return given.text
+
+
+def lately(given: Duration) -> str:
+    """What follows "in the last": ``hour``, ``45 minutes``."""
+    return length(given).removeprefix("1 ")
+
+
+def _plural(amount: int, unit: str) -> str:
+    return f"{amount} {unit if amount == 1 else unit + 's'}"
 
 
 def count(value: float | None) -> str:

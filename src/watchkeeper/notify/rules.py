@@ -47,19 +47,20 @@ def backoff(attempts: int, chance: float, longest: Seconds = LONGEST_RETRY) -> S
 def after_failure(row: Delivery, error: TransportError, now: Seconds, chance: float) -> Retry:
     """A permanent failure is not tried again; all others are, for as long as the page is open.
 
-    The next channel is tried at the first failure, not at each: people are called once by each way.
-    What goes to a subscriber is tried less often, and given up after some hours.
+    The next channel is asked for at each failure, because a crash may have kept the first one from
+    being recorded; its key is always the same, so that people are called once by each way. What
+    goes to a subscriber is tried less often, and given up after some hours.
     """
     if row.kind is MessageKind.STATUS:
         given_up = error.permanent or now - row.created_at > BULK_FOR
         wait = backoff(row.attempts, chance, LONGEST_BULK_RETRY)
         again = now + max(wait, error.retry_after or 0.0)
         return Retry(None if given_up else again, False, error.unknown)
-    first = row.attempts <= 1 and bool(row.fallbacks)
+    others = bool(row.fallbacks)
     if error.permanent:
-        return Retry(None, bool(row.fallbacks), error.unknown)
+        return Retry(None, others, error.unknown)
     wait = max(backoff(row.attempts, chance), error.retry_after or 0.0)
-    return Retry(now + wait, first, error.unknown)
+    return Retry(now + wait, others, error.unknown)
 
 
 def hold_until(sent: int, last: Seconds | None, now: Seconds) -> Seconds | None:

@@ -7,7 +7,7 @@ outgoing heartbeat, so that somebody outside notices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -16,8 +16,9 @@ from watchkeeper.alerting import work as alerts_work
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify import beats, outbox
 from watchkeeper.oncall import calendars, store
-from watchkeeper.oncall.calling import changes_of, ways
+from watchkeeper.oncall.calling import Changes, changes_of, ways
 from watchkeeper.oncall.schedule.rules import gaps
+from watchkeeper.spec.duty import TargetKind
 from watchkeeper.spec.model import Specs
 
 LATE = 30.0
@@ -79,7 +80,9 @@ def invariants(conn: Connection, now: Seconds) -> list[Fault]:
 def readiness(conn: Connection, specs: Specs, now: Seconds) -> list[Fault]:
     """What would make a page fail to reach somebody: gaps, and people who cannot be told."""
     calendar = [Fault(code, 1, text) for code, text in calendars.weak(conn, specs, now)]
-    return [*_unreachable(specs), *_gaps(conn, specs, now), *_nobody(specs), *calendar]
+    changes = store.changes(conn, now)
+    holes = _gaps(specs, changes, now)
+    return [*_unreachable(specs, changes), *holes, *_nobody(specs), *calendar]
 
 
 def _nobody(specs: Specs) -> list[Fault]:
@@ -89,28 +92,37 @@ def _nobody(specs: Specs) -> list[Fault]:
     return [Fault("no-policy", 1, text)]
 
 
-def _unreachable(specs: Specs) -> list[Fault]:
-    duty = specs.duty
-    on_duty = {
-        name
-        for schedule in duty.schedules.values()
-        for layer in schedule.layers
-        for entry in layer.users
-        for name in entry.split("+")
-    }
-    mute = [
-        name
-        for name in sorted(on_duty)
-        if name in duty.users and not ways(duty.users[name], "page", specs)
-    ]
+def _unreachable(specs: Specs, changes: Changes) -> list[Fault]:
+    users = specs.duty.users
+    called = {*_on_schedules(specs, changes), *_in_policies(specs)}
+    mute = [n for n in sorted(called) if n in users and not ways(users[n], "page", specs)]
     if not mute:
         return []
-    text = f"on schedules, but without a contact method: {', '.join(mute)}"
+    text = f"to be called, but without a contact method: {', '.join(mute)}"
     return [Fault("no-contact", len(mute), text)]
 
 
-def _gaps(conn: Connection, specs: Specs, now: Seconds) -> list[Fault]:
-    changes = store.changes(conn, now)
+def _on_schedules(specs: Specs, changes: Changes) -> Iterator[str]:
+    for schedule in specs.duty.schedules.values():
+        yield from schedule.holiday_users
+        for layer in schedule.layers:
+            for entry in layer.users:
+                yield from entry.split("+")
+        for change in changes_of(changes, schedule.name):
+            yield from change.user.split("+")
+
+
+def _in_policies(specs: Specs) -> Iterator[str]:
+    duty = specs.duty
+    for policy in duty.escalation_policies.values():
+        for target in (*policy.fallback, *(t for s in policy.steps for t in s.targets)):
+            if target.kind is TargetKind.USER:
+                yield target.name
+            elif target.kind is TargetKind.TEAM:
+                yield from (u.name for u in duty.users.values() if u.team == target.name)
+
+
+def _gaps(specs: Specs, changes: Changes, now: Seconds) -> list[Fault]:
     found: list[Fault] = []
     for name, schedule in specs.duty.schedules.items():
         if schedule.may_be_empty:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -40,6 +40,7 @@ class CalendarState:
     since: Seconds | None = None  # of the first failure since the last reading
     problem: str = ""
     unknown: tuple[str, ...] = field(default=())
+    broken: tuple[str, ...] = field(default=())
 
 
 def due(conn: Connection, specs: Specs, now: Seconds) -> list[ScheduleDefinition]:
@@ -88,7 +89,10 @@ def _keep(conn: Connection, schedule: ScheduleDefinition, reading: Reading, now:
     made = as_changes(schedule.name, reading.booked)
     changed = store.replace_calendar(conn, schedule.name, made)
     before = state_of(conn, schedule.name)
-    _save(conn, schedule, CalendarState(schedule.ical, now + EVERY, now, None, "", reading.unknown))
+    state = CalendarState(
+        schedule.ical, now + EVERY, now, unknown=reading.unknown, broken=reading.broken
+    )
+    _save(conn, schedule, state)
     if changed or before.problem:
         data = {"events": len(made), "unknown": list(reading.unknown)}
         timeline.append(conn, now, "calendar.read", f"schedule/{schedule.name}", "engine", data)
@@ -97,7 +101,7 @@ def _keep(conn: Connection, schedule: ScheduleDefinition, reading: Reading, now:
 def _failed(conn: Connection, schedule: ScheduleDefinition, why: str, now: Seconds) -> None:
     before = state_of(conn, schedule.name)
     since = before.since if before.since is not None else now
-    state = CalendarState(schedule.ical, now + AGAIN, before.read_at, since, why, before.unknown)
+    state = replace(before, source=schedule.ical, next_at=now + AGAIN, since=since, problem=why)
     _save(conn, schedule, state)
     if before.problem != why:
         data = {"problem": why}
@@ -114,7 +118,8 @@ def state_of(conn: Connection, schedule: str) -> CalendarState:
     if kept is None:
         return CalendarState()
     read = json.loads(kept)
-    return CalendarState(**{**read, "unknown": tuple(read["unknown"])})
+    named = {k: tuple(read.get(k, ())) for k in ("unknown", "broken")}
+    return CalendarState(**{**read, **named})
 
 
 def weak(conn: Connection, specs: Specs, now: Seconds) -> Sequence[tuple[str, str]]:
@@ -132,4 +137,7 @@ def weak(conn: Connection, specs: Specs, now: Seconds) -> Sequence[tuple[str, st
                 f"the calendar of {name} names nobody that we know: {', '.join(state.unknown[:10])}"
             )
             found.append((f"calendar-unknown:{name}", text))
+        if state.broken:
+            text = f"the calendar of {name} has events that make no sense: "
+            found.append((f"calendar-broken:{name}", text + ", ".join(state.broken[:10])))
     return found

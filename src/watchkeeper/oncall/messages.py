@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from watchkeeper.alerting.model import Alert
-from watchkeeper.kernel.clock import Seconds, iso
+from watchkeeper.kernel import text
+from watchkeeper.kernel.clock import Seconds
 from watchkeeper.oncall.links import VALID_SECONDS, Tap, sign
 from watchkeeper.oncall.model import Page, PageKind, Site
 
@@ -20,7 +21,7 @@ def content(
     url = f"{site.base_url}/pages/{page.id}"
     return {
         "title": title_of(page),
-        "body": _body(page, alerts),
+        "body": _body(page, alerts, now),
         "voice": _voice(page),
         "thread": thread_of(page),
         "url": url,
@@ -30,10 +31,10 @@ def content(
     }
 
 
-def short(page: Page, text: str, site: Site) -> Mapping[str, Any]:
+def short(page: Page, said: str, site: Site) -> Mapping[str, Any]:
     """A message that tells what became of a page and asks for nothing."""
     return {
-        "title": text,
+        "title": said,
         "body": page.title,
         "thread": thread_of(page),
         "url": f"{site.base_url}/pages/{page.id}",
@@ -55,15 +56,21 @@ def title_of(page: Page) -> str:
     return f"{drill}#{page.id} {service}{page.title}{more}"
 
 
-def _body(page: Page, alerts: Sequence[Alert]) -> str:
+def _body(page: Page, alerts: Sequence[Alert], now: Seconds) -> str:
     if page.kind is PageKind.DRILL:
         return "This is a fire drill. Acknowledge it, so that we know that pages reach you."
     if not alerts:
         return page.title
     first = alerts[0]
-    since = f"Since {iso(min(a.opened_at for a in alerts))}."
-    said = str(first.details.get("explanation", "")) if first.details else ""
-    return "\n".join(x for x in (first.summary, said, since) if x)
+    # The title says the summary already, unless another alert was the first.
+    summary = first.summary if first.summary != page.title else ""
+    why = str(first.details.get("explanation", "")) if first.details else ""
+    since = f"Since {text.clock_time(min(a.opened_at for a in alerts), now)} UTC."
+    return "\n".join(x for x in (summary, _sentence(why), since) if x)
+
+
+def _sentence(said: str) -> str:
+    return f"{said[0].upper()}{said[1:].rstrip('.')}." if said else ""
 
 
 def _voice(page: Page) -> str:

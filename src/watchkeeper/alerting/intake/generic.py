@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from watchkeeper.alerting.intake import chat
 from watchkeeper.alerting.intake.model import Asked, Understood
 from watchkeeper.alerting.intake.reading import (
     Fields,
@@ -101,6 +102,9 @@ def _field(fields: Fields, asked: Asked, name: str) -> str:
 def _one(fields: Fields, asked: Asked, place: int) -> Signal:
     found = {name: _field(fields, asked, name) for name in FIELDS}
     if not found["summary"] and not found["key"]:
+        said = chat.read(fields.data, asked)
+        if said is not None:
+            return said
         where = asked.mapping.get("summary", "summary")
         raise wrong(fields.at(where), "a text that says what is wrong", "or map 'summary'")
     action = _action(found["action"])

@@ -43,14 +43,14 @@ def parse(body: bytes, asked: Asked) -> list[Understood]:
         raise wrong("the message", f"a readable e-mail ({str(error)[:100]})") from None
     if not sender and not subject:
         raise wrong("the message", "an e-mail with From and Subject", "From: a@b.c")
-    words, topic = _words(subject)
+    words, topic = words_of(subject)
     urgent = _header(message, "x-priority")[:1] or _header(message, "importance").lower()
     return [
         Signal(
             key=_clean(f"{sender.lower()}|{topic.lower()}" if topic else asked.fresh),
-            action=_action(words),
+            action=action_of(words),
             summary=_clean(subject or text[:100] or "e-mail without a subject")[:1000],
-            severity=_severity(words, urgent),
+            severity=severity_in(words, urgent),
             source=_clean(sender)[:500],
             details={
                 "text": _clean(text)[:MOST_BODY],
@@ -69,7 +69,7 @@ def _header(message: EmailMessage, name: str) -> str:
     return _clean(" ".join(str(value).split()))[:2000] if value is not None else ""
 
 
-def _words(subject: str) -> tuple[list[str], str]:
+def words_of(subject: str) -> tuple[list[str], str]:
     """The words of state in a subject, and what is left of it."""
     rest = _REPLY.sub("", subject)
     words: list[str] = []
@@ -79,7 +79,8 @@ def _words(subject: str) -> tuple[list[str], str]:
     return words, rest
 
 
-def _action(words: list[str]) -> SignalAction:
+def action_of(words: list[str]) -> SignalAction:
+    """What the words of state ask for."""
     for word in words:
         if re.fullmatch(OVER, word):
             return SignalAction.RESOLVE
@@ -88,7 +89,8 @@ def _action(words: list[str]) -> SignalAction:
     return SignalAction.TRIGGER
 
 
-def _severity(words: list[str], urgent: str) -> str:
+def severity_in(words: list[str], urgent: str) -> str:
+    """The severity that the words name, else the message's own importance."""
     for word in words:
         if word in ("critical", "warning", "error", "info"):
             return severity_of(word)

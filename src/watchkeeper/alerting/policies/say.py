@@ -7,9 +7,11 @@ from typing import Any
 
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds, iso
+from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.slo.model import Events, SloStatus
 from watchkeeper.spec.duty import AlertRule, BurnRule, ConsumedRule, ExhaustionRule, NoDataRule
 
+HOUR = parse_duration("1h")
 LATELY = "5m"
 """The window that says whether it is still going on."""
 
@@ -23,33 +25,43 @@ def summary(status: SloStatus, reasons: Sequence[Reason], now: Seconds) -> str:
     if isinstance(rule, NoDataRule):
         return f"{name}: nothing was measured for {text.duration(rule.after)}"
     if isinstance(rule, ConsumedRule):
-        left = status.budget.remaining_ratio or 0.0
-        return f"{name}: {text.percent(1.0 - left)} of the budget of {status.window} is consumed"
+        return f"{name}: {_consumed(status)}"
     fate = _fate(status, now)
     if events is None:
         return f"{name}: {fate}"
-    hours = rule.long.text if isinstance(rule, BurnRule) else "1h"
+    window = rule.long if isinstance(rule, BurnRule) else HOUR
     share = events.bad / events.total if events.total else 0.0
     counts = f"{round(events.bad, 2):,.12g} of {round(events.total, 2):,.12g}"
     burn = share / (1.0 - float(status.target))
-    said = f"{text.percent(share, 2)} bad in the last {hours} ({counts}), {burn:.3g}× too fast"
-    return f"{name}: {said}; {fate}"
+    said = f"{text.percent(share, 2)} bad in the last {text.lately(window)} ({counts})"
+    return f"{name}: {said}, {burn:.3g}× too fast; {fate}"
 
 
 def _fate(status: SloStatus, now: Seconds) -> str:
     left = status.time_to_exhaustion_seconds
     if left is None:
-        return f"the budget of {status.window} lasts"
+        return f"{_budget(status)} lasts"
     if left == 0:
-        return f"the budget of {status.window} is spent"
+        return f"{_budget(status)} is spent"
     burn = status.burn_rate.get(LATELY)
     remains = status.budget.remaining_ratio
     if burn is not None and burn < 1.0 and remains is not None:
         # What the last hour would cost if it went on frightens nobody rightly: it does not go on.
         left_now = text.percent(remains, 1)
-        return f"the last {text.duration(300)} were fine; {left_now} of the budget is left"
+        return f"the last 5 minutes were fine; {left_now} of the budget is left"
     at = text.clock_time(now + left, now)
-    return f"the budget of {status.window} is gone in {text.duration(left)}, at {at} UTC"
+    return f"{_budget(status)} is gone in {text.duration(left)}, at {at} UTC"
+
+
+def _consumed(status: SloStatus) -> str:
+    left = status.budget.remaining_ratio or 0.0
+    if left <= 0:
+        return f"{_budget(status)} is spent" + (f", {text.left(left)}" if left else "")
+    return f"{text.percent(1.0 - left, 1)} of {_budget(status)} is consumed"
+
+
+def _budget(status: SloStatus) -> str:
+    return f"the budget of {text.length(parse_duration(status.window))}"
 
 
 def details(status: SloStatus, reasons: Sequence[Reason], now: Seconds) -> dict[str, Any]:
@@ -80,7 +92,8 @@ def _why(rule: AlertRule, events: Events | None, status: SloStatus) -> str:
         case BurnRule():
             rates = (status.burn_rate.get(d.text) for d in (rule.long, rule.short))
             shown = " and ".join("–" if r is None else f"{r:.1f}×" for r in rates)
-            return f"burn over {rule.long} and {rule.short} is {shown}, at least {rule.factor:g}×"
+            said = f"burn over {text.length(rule.long)} and {text.length(rule.short)} is {shown}, "
+            return f"{said}at least {rule.factor:g}×"
         case ConsumedRule():
             return f"at least {text.percent(rule.share)} of the budget is consumed"
         case NoDataRule():

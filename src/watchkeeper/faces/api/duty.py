@@ -148,6 +148,13 @@ def _schedules(router: APIRouter, duty: Duty) -> None:
         until = render.seconds(end) if end else begin + days * DAY
         return [shift_json(s) for s in duty.shifts(name, begin, min(until, begin + 400 * DAY))]
 
+    @router.get("/schedules/{name}/shares", tags=["oncall"])
+    def list_shares(
+        name: str, days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 84
+    ) -> list[dict[str, Any]]:
+        """Planned hours on call of each person from now on, and how many are out of hours."""
+        return [asdict(share) for share in duty.shares(name, days * DAY)]
+
     @router.get("/shifts", tags=["oncall"])
     def list_shifts_of(
         request: Request,

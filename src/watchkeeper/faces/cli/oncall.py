@@ -104,6 +104,22 @@ def _shift(s: dict[str, Any]) -> tuple[object, ...]:
 
 
 @oncall.command()
+@click.argument("schedule")
+@click.option("--days", type=LONGEST_DAYS, default=84, show_default=True)
+@common.api_options
+@common.json_option
+def shares(schedule: str, days: int, url: str, token: str | None, as_json: bool) -> None:
+    """How the next weeks of SCHEDULE are shared: planned hours of each, and those out of hours."""
+    path = f"/api/v1/schedules/{quote(schedule, safe='')}/shares?days={days}"
+    found = common.Api(url, token).get(path)
+    if as_json:
+        common.emit_json(found)
+        return
+    rows = [(s["user"], f"{s['hours']:.1f}", f"{s['out_of_hours']:.1f}") for s in found]
+    print_columns(("Who", "Hours", "Out of hours"), rows, "nobody is on this schedule")
+
+
+@oncall.command()
 @common.api_options
 @common.json_option
 def gaps(url: str, token: str | None, as_json: bool) -> None:

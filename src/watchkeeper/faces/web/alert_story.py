@@ -139,7 +139,8 @@ def _measured(details: Mapping[str, Any]) -> list[Figure]:
         found.append(("Budget left", text.percent(left, 1), f"of {details.get('window', 'it')}"))
     if found and "time_to_exhaustion_seconds" in details:
         gone = _number(details["time_to_exhaustion_seconds"])
-        found.append(("Gone in", text.duration(gone), "at that pace"))
+        spent = ("State", "Spent", "nothing is left to spend")
+        found.append(spent if gone == 0 else ("Gone in", text.duration(gone), "at that pace"))
     return found if len(found) >= 3 else []
 
 
@@ -165,13 +166,17 @@ def _facts(alert: Alert, specs: Specs) -> list[tuple[str, str]]:
     return [(k, v) for k, v in facts if v]
 
 
+def _gone(seconds: float) -> str:
+    return "spent" if seconds == 0 else text.duration(seconds)
+
+
 _SHOWN = {"explanation", "evidence", "burn_rate"}
 _OURS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "target": ("Target", text.percent),
     "attainment": ("Measured", text.percent),
     "budget_remaining_ratio": ("Budget left", text.left),
-    "time_to_exhaustion_seconds": ("Gone in", text.duration),
-    "time_to_exhaustion_plain_seconds": ("Gone in, if nothing left the window", text.duration),
+    "time_to_exhaustion_seconds": ("Gone in", _gone),
+    "time_to_exhaustion_plain_seconds": ("Gone in, if nothing left the window", _gone),
 }
 """How the numbers that our own policies decide with are said."""
 
@@ -184,7 +189,7 @@ def _details(details: Mapping[str, Any]) -> list[tuple[str, str]]:
         if ours and name in _OURS and measured is not None:
             found.append((_OURS[name][0], _OURS[name][1](measured)))
         elif name not in _SHOWN and value not in ({}, []):
-            found.append((name.replace("_", " ") if ours else str(name), _value(value)))
+            found.append((name.replace("_", " ").capitalize() if ours else name, _value(value)))
     return found
 
 

@@ -156,6 +156,8 @@ class DutyHandlers:
 def _message(row: Delivery) -> InboxMessage:
     content: Mapping[str, Any] = row.content
     key = {"page": "burn", "drill": "watch", "resolved": "ok"}.get(str(row.kind), "none")
+    if key == "burn" and row.urgency != "page":
+        key = "watch"
     lines = content.get("lines") or ()
     title = str(content.get("title", ""))
     return InboxMessage(

@@ -63,11 +63,11 @@ def pages_view(
     limit: int,
     after: int | None = None,
 ) -> PagesView:
-    """Open ones first, then those that somebody has, each oldest first; then what is over."""
+    """Pages that nobody has, then those that somebody has, then tickets, then what is over."""
     ordered = sorted(pages, key=_order)
     alone = sum(p.state is PageState.OPEN and p.urgency == "page" for p in pages)
     waiting = sum(p.state is PageState.OPEN and p.urgency != "page" for p in pages)
-    held = sum(p.state is PageState.ACKED for p in pages)
+    held = sum(p.state is PageState.ACKED and p.urgency == "page" for p in pages)
     return PagesView(
         headline=_headline(alone, held, waiting),
         summary="Open pages call people until somebody acknowledges; nothing is dropped.",
@@ -84,7 +84,9 @@ def pages_view(
 
 
 def _order(page: Page) -> tuple[int, float]:
-    rank = {PageState.OPEN: 0, PageState.ACKED: 1, PageState.RESOLVED: 2}[page.state]
+    rank = {PageState.OPEN: 0, PageState.ACKED: 1, PageState.RESOLVED: 4}[page.state]
+    if page.urgency != "page" and page.state is not PageState.RESOLVED:
+        rank += 2
     return rank, -page.opened_at if page.state is PageState.RESOLVED else page.opened_at
 
 

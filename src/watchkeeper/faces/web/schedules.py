@@ -26,12 +26,15 @@ from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.oncall.schedule.model import Change, Shift
 from watchkeeper.oncall.schedule.rules import gaps, next_handoff, on_call, shifts
+from watchkeeper.oncall.shares import Share, even
 from watchkeeper.spec.duty import ScheduleDefinition
 from watchkeeper.spec.model import Specs
 from watchkeeper.store.timeline import Event
 
 DAY = 86_400.0
 AHEAD = 28
+SHARED = 84
+"""Days over which the page adds up who is planned for how long."""
 HEAD = ("schedule", "start", "end", "hours", "on_call", "shadows", "layer", "reason")
 
 
@@ -77,6 +80,16 @@ class Lead:
     next_at: str
     gaps: Sequence[str]
     gap_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """What one person has ahead."""
+
+    name: str
+    hours: str
+    out_of_hours: str
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +166,30 @@ def change_rows(changes: Sequence[Change], specs: Specs, zone: str) -> list[Chan
     ]
 
 
+def share_words(found: Sequence[Share]) -> str:
+    """Whether the plan is fair, in a sentence."""
+    if len(found) < 2:
+        return "One person has all of it." if found else "Nobody is on this schedule."
+    if even(found):
+        return "It is shared evenly."
+    most, least = (f(s.out_of_hours for s in found) for f in (max, min))
+    return f"It is not even: from {least:,.0f} h to {most:,.0f} h out of hours."
+
+
+def share_rows(found: Sequence[Share], specs: Specs) -> list[ShareRow]:
+    """Planned hours by person."""
+    whole = sum(s.hours for s in found)
+    return [
+        ShareRow(
+            cal.names((s.user,), specs),
+            f"{s.hours:,.0f} h",
+            f"{s.out_of_hours:,.0f} h",
+            text.whole_percent(s.hours / whole) if whole else text.NOTHING,
+        )
+        for s in found
+    ]
+
+
 def note_rows(events: Sequence[Event], zone: str) -> list[NoteRow]:
     """The newest notes."""
     return [
@@ -194,6 +231,7 @@ class ScheduleHandlers(Acting):
         may_edit = self._may_edit(request, schedule)
         link = _linker(schedule, asked, given, changes, now) if may_edit else None
         drawn = cal.calendar(schedule, changes, specs, asked, now, link)
+        shared = self.duty.shares(schedule.name, SHARED * DAY)
         return self.pages.page(
             request,
             "schedule.html",
@@ -223,6 +261,8 @@ class ScheduleHandlers(Acting):
             ical=self._feed(schedule.name),
             changes=change_rows([c for c in changes if c.end > now], specs, zone),
             notes=note_rows(reads.handoffs(self.duty, schedule.name), zone),
+            shares=share_rows(shared, specs),
+            share_words=share_words(shared),
             holidays=[d for d in schedule.holidays if first.isoformat() <= d < last.isoformat()],
             form=form,
             kinds=[(k, w, says) for k, (_, w, says) in change_form.KINDS.items()],

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Minute, Seconds
-from watchkeeper.kernel.duration import Duration
 from watchkeeper.slo.model import Look, SloStatus
 from watchkeeper.spec.model import CalendarWindow, RollingWindow, Specs, Window
 
@@ -22,9 +21,6 @@ LOOKS: Mapping[Look, str] = {
 }
 """Words by look, the most urgent first."""
 URGENCY: Mapping[Look, int] = {look: i for i, look in enumerate(LOOKS)}
-
-_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
-_CALENDAR = {1: "month", 3: "quarter", 12: "year"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +69,9 @@ def plural(amount: int, one: str, many: str = "") -> str:
 def window_words(window: Window) -> str:
     """``28 days, rolling`` or ``each month, Europe/Berlin``."""
     if isinstance(window, RollingWindow):
-        return f"{duration_words(window.duration)}, rolling"
+        return f"{text.length(window.duration)}, rolling"
     assert isinstance(window, CalendarWindow)
-    return f"each {_singular(window.duration)}, {window.time_zone}"
-
-
-def duration_words(duration: Duration) -> str:
-    """``28 days``, ``1 month``, ``1h30m`` when it has more than one unit."""
-    if duration.months:
-        for size in (12, 3, 1):
-            if duration.months % size == 0:
-                return plural(duration.months // size, _CALENDAR[size])
-    number, unit = duration.text[:-1], duration.text[-1]
-    if number.isdigit() and unit in _UNITS:
-        return plural(int(number), _UNITS[unit])
-    return duration.text
-
-
-def _singular(duration: Duration) -> str:
-    words = duration_words(duration)
-    return words[2:] if words.startswith("1 ") else words
+    return f"each {text.lately(window.duration)}, {window.time_zone}"
 
 
 def aligned(ratio: float | None) -> str:

@@ -23,6 +23,8 @@ from watchkeeper.spec.duty import UserDefinition
 
 MOST = 5000
 """Events of one calendar that are taken within the time looked at."""
+_WRONG = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError)
+"""What the libraries raise at what is no calendar."""
 _PARTS = re.compile(r"\s*(?:,|\+|&|;|\band\b)\s*", re.IGNORECASE)
 _SAYS = re.compile(r"\s+(?:is\s+)?on[ -]call\b.*", re.IGNORECASE | re.DOTALL)
 
@@ -38,10 +40,12 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a calendar says. ``unknown``: names in it that no user has."""
+    """What a calendar says. ``unknown``: names in it that no user has; ``broken``: its events that
+    cannot be understood, by their summaries."""
 
     booked: tuple[Booked, ...]
     unknown: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
 
 def read_calendar(
@@ -55,7 +59,8 @@ def read_calendar(
     """
     known, unknown = _names(users), dict[str, None]()
     found: list[Booked] = []
-    for event in _events(text, start, end):
+    events, broken = _events(text, start, end)
+    for event in events:
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             continue
         begin, until = (_instant(event[k].dt, zone) for k in ("DTSTART", "DTEND"))
@@ -63,24 +68,47 @@ def read_calendar(
         unknown.update(dict.fromkeys(strange))
         if people and until > begin:
             found.append(Booked(begin, until, people))
-    return Reading(tuple(together(found)), tuple(unknown))
+    return Reading(tuple(together(found)), tuple(unknown), tuple(broken))
 
 
-def _events(text: str, start: Seconds, end: Seconds) -> list[Any]:
+def _events(text: str, start: Seconds, end: Seconds) -> tuple[list[Any], list[str]]:
+    """Events with their recurrences, and the summaries of those that cannot be understood."""
+    span = datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC)
     try:
         calendar = icalendar.Calendar.from_ical(text)
-        query = recurring_ical_events.of(calendar, skip_bad_series=True)
-        found = query.between(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
+    except _WRONG as error:
         said = (str(error).splitlines() or ["?"])[0][:200]
         raise UserError(
             f"This is no calendar that can be read: {said}.", "Is it iCalendar?"
         ) from None
+    broken: list[str] = []
+    try:
+        found = list(recurring_ical_events.of(calendar).between(*span))
+    except _WRONG:
+        # One event that is wrong must not take the shifts of all others with it.
+        found = _one_by_one(calendar, span, broken)
     if len(found) > MOST:
         raise UserError(
             f"The calendar has more than {MOST:,} events.", "Give one for on-call only."
         )
-    return list(found)
+    return found, broken
+
+
+def _one_by_one(
+    calendar: icalendar.Calendar, span: tuple[datetime, datetime], broken: list[str]
+) -> list[Any]:
+    series: dict[str, list[Any]] = {}
+    for number, event in enumerate(calendar.walk("VEVENT")):
+        series.setdefault(str(event.get("UID", number)), []).append(event)
+    found: list[Any] = []
+    for events in series.values():
+        alone = icalendar.Calendar()
+        alone.subcomponents = [*calendar.walk("VTIMEZONE"), *events]
+        try:
+            found.extend(recurring_ical_events.of(alone).between(*span))
+        except _WRONG:
+            broken.append(str(events[0].get("SUMMARY", "an event without a summary"))[:200])
+    return found
 
 
 def _instant(moment: date | datetime, zone: str) -> Seconds:

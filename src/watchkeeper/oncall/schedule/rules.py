@@ -150,14 +150,3 @@ def next_handoff(
             if shift.users != now:
                 return shift
     return None
-
-
-def load_share(
-    schedule: ScheduleDefinition, changes: Sequence[Change], start: Seconds, end: Seconds
-) -> dict[str, float]:
-    """Planned hours on call by user, so that a rotation can be made fair beforehand."""
-    hours: dict[str, float] = {}
-    for shift in shifts(schedule, changes, start, end):
-        for user in shift.users:
-            hours[user] = hours.get(user, 0.0) + (shift.end - shift.start) / 3600
-    return hours

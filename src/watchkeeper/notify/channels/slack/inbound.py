@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,6 +14,7 @@ from watchkeeper.kernel.clock import Seconds
 
 REPLAY = 300.0
 """Seconds after which a signed request is refused, as Slack advises."""
+_STAMP = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Pressed:
 
 def genuine(body: bytes, stamp: str, given: str, secret: str, now: Seconds) -> bool:
     """True when Slack signed this body, lately."""
-    if not stamp.isdigit() or abs(now - int(stamp)) > REPLAY or not secret:
+    if not _STAMP.fullmatch(stamp) or abs(now - int(stamp)) > REPLAY or not secret:
         return False
     base = b"v0:" + stamp.encode() + b":" + body
     made = "v0=" + hmac.new(secret.encode(), base, hashlib.sha256).hexdigest()
@@ -56,6 +58,6 @@ def pressed(body: bytes) -> Pressed | None:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
