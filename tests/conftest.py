@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +11,26 @@ import pytest
 from hypothesis import settings
 
 from tests.support.postgres import postgres, postgres_url
+from tests.support.quick import quick
 from watchkeeper.store import Database
 
 __all__ = ["postgres", "postgres_url"]
+
+# The tests start hundreds of processes. Where bytecode is not kept, each would compile us anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # `make test` says the same of the same commit each time: its examples are derived from the test.
 # `make fuzz` draws new ones, and prints how a failure is reproduced.
 settings.register_profile("steady", derandomize=True)
 settings.register_profile("fuzz", print_blob=True)
 settings.load_profile(os.environ.get("WATCHKEEPER_EXAMPLES", "steady"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick() -> Iterator[None]:
+    with quick():
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from watchkeeper.access import passwords, people, store
+from watchkeeper.access import people, store
 from watchkeeper.access.model import Principal
 from watchkeeper.access.people import NewAccount, TooManyTriesError
 from watchkeeper.access.work import SESSION_SECONDS, sign_in, sign_out
@@ -165,7 +165,6 @@ class Desk:
 
 def signin_routes(services: Services) -> Sequence[BaseRoute]:
     """`/signin`, `/signout`, `/setup` and `/account`."""
-    passwords.decoy()  # so that the first unknown name takes no longer than the next
     desk = Desk(services)
     return [
         Route("/signin", desk.form, methods=["GET"]),
