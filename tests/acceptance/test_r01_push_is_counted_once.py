@@ -27,57 +27,59 @@ from watchkeeper.access.model import Scope
 from watchkeeper.access.work import create_token
 from watchkeeper.store import Database
 
-SPECS = """
+HEAD = """
 apiVersion: openslo/v1
 kind: Service
 metadata: {name: shop}
 spec: {}
----
+"""
+COUNTED = """---
 apiVersion: openslo/v1
 kind: SLO
-metadata: {name: checkout}
+metadata: {{name: {stream}}}
 spec:
   service: shop
   budgetingMethod: Occurrences
-  timeWindow: [{duration: 30d, isRolling: true}]
-  objectives: [{target: 0.9}]
+  timeWindow: [{{duration: 30d, isRolling: true}}]
+  objectives: [{{target: 0.9}}]
   indicator:
-    metadata: {name: checkout}
+    metadata: {{name: {stream}}}
     spec:
       ratioMetric:
         counter: true
-        total: {metricSource: {type: push, spec: {stream: checkout}}}
----
-apiVersion: openslo/v1
-kind: SLO
-metadata: {name: orders}
-spec:
-  service: shop
-  budgetingMethod: Occurrences
-  timeWindow: [{duration: 30d, isRolling: true}]
-  objectives: [{target: 0.9}]
-  indicator:
-    metadata: {name: orders}
-    spec:
-      ratioMetric:
-        counter: true
-        total: {metricSource: {type: push, spec: {stream: orders}}}
+        total: {{metricSource: {{type: push, spec: {{stream: {stream}}}}}}}
+"""
+TOLD_APART = """\
         bad: {metricSource: {type: push, spec: {stream: orders, attributes: {outcome: failed}}}}
 """
+STREAMS = ("repeated", "interrupted", "kept", "twice", "keyed")
+"""One for each test, so that all may share a server."""
+SPECS = HEAD + "".join(COUNTED.format(stream=s) for s in (*STREAMS, "orders")) + TOLD_APART
 THREADS, PUSHES = 8, 40
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Serve]:
-    specs = tmp_path / "specs"
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("push")
+
+
+@pytest.fixture(scope="module")
+def server(place: Path) -> Iterator[Serve]:
+    specs = place / "specs"
     specs.mkdir()
     (specs / "shop.yaml").write_text(SPECS)
-    with serving(tmp_path, specs, str(tmp_path / "wk.db")) as running:
+    with serving(place, specs, str(place / "wk.db")) as running:
         yield running
 
 
-def token(tmp_path: Path, scope: Scope) -> str:
-    db = Database.open(str(tmp_path / "wk.db"))
+@pytest.fixture(scope="module")
+def secret(server: Serve, place: Path) -> str:
+    """A token that may push and nothing else."""
+    return token(place, Scope.PUSH)
+
+
+def token(place: Path, scope: Scope) -> str:
+    db = Database.open(str(place / "wk.db"))
     try:
         with db.write() as conn:
             return create_token(conn, f"client-{scope}", {scope}, time.time(), "test")
@@ -123,19 +125,19 @@ def events(server: Serve, name: str) -> tuple[float, float]:
 
 
 def push_from_many(
-    server: Serve, secret: str, seed: int, progress: threading.Semaphore
+    server: Serve, secret: str, stream: str, progress: threading.Semaphore
 ) -> tuple[int, int]:
     """Eight clients; every third push is sent again after it was acknowledged. The recount."""
     deadline = time.monotonic() + 90
 
     def client(number: int) -> tuple[int, int]:
-        rng = random.Random(seed * 1000 + number)
+        rng = random.Random(f"{stream} {number}")
         good = total = 0
         for index in range(PUSHES):
             n = rng.randint(1, 1000)
             ok = rng.randint(0, n)
-            push = {"stream": "checkout", "good": ok, "total": n}
-            key = f"{number}-{index}"
+            push = {"stream": stream, "good": ok, "total": n}
+            key = f"{stream}-{number}-{index}"
             push_until_acknowledged(server, secret, key, push, deadline)
             if index % 3 == 0:
                 push_until_acknowledged(server, secret, key, push, deadline)
@@ -149,25 +151,23 @@ def push_from_many(
 
 
 def test_pushes_of_eight_clients_with_repetitions_equal_the_recount(
-    server: Serve, tmp_path: Path
+    server: Serve, secret: str
 ) -> None:
-    secret = token(tmp_path, Scope.PUSH)
-    recount = push_from_many(server, secret, 1, threading.Semaphore(0))
+    recount = push_from_many(server, secret, "repeated", threading.Semaphore(0))
     wait_until(
-        lambda: events(server, "checkout") == recount,
+        lambda: events(server, "repeated") == recount,
         15,
-        f"{recount}, but there is {events(server, 'checkout')}",
+        f"{recount}, but there is {events(server, 'repeated')}",
     )
 
 
 def test_a_server_killed_between_pushes_counts_each_of_them_once(
-    server: Serve, tmp_path: Path
+    server: Serve, secret: str
 ) -> None:
-    secret = token(tmp_path, Scope.PUSH)
     progress = threading.Semaphore(0)
     found: list[tuple[int, int]] = []
     clients = threading.Thread(
-        target=lambda: found.append(push_from_many(server, secret, 2, progress))
+        target=lambda: found.append(push_from_many(server, secret, "interrupted", progress))
     )
     clients.start()
     for _ in range(3):
@@ -178,41 +178,38 @@ def test_a_server_killed_between_pushes_counts_each_of_them_once(
     clients.join(120)
     assert found, server.tail()
     wait_until(
-        lambda: events(server, "checkout") == found[0],
+        lambda: events(server, "interrupted") == found[0],
         15,
-        f"{found[0]}, but there is {events(server, 'checkout')}",
+        f"{found[0]}, but there is {events(server, 'interrupted')}",
     )
 
 
-def test_what_was_acknowledged_is_there_after_a_kill(server: Serve, tmp_path: Path) -> None:
-    secret = token(tmp_path, Scope.PUSH)
-    body = b'{"stream": "checkout", "good": 7, "total": 9}'
+def test_what_was_acknowledged_is_there_after_a_kill(server: Serve, secret: str) -> None:
+    body = b'{"stream": "kept", "good": 7, "total": 9}'
     assert post(server, secret, body)[0] == 202
     server.kill()
     server.start()
-    wait_until(lambda: events(server, "checkout") == (7, 9), 15, "the acknowledged push")
+    wait_until(lambda: events(server, "kept") == (7, 9), 15, "the acknowledged push")
 
 
-def test_two_equal_pushes_without_a_key_count_twice(server: Serve, tmp_path: Path) -> None:
-    secret = token(tmp_path, Scope.PUSH)
+def test_two_equal_pushes_without_a_key_count_twice(server: Serve, secret: str) -> None:
     for _ in range(2):
-        status, body = post(server, secret, b'{"stream": "checkout", "good": 7, "total": 9}')
+        status, body = post(server, secret, b'{"stream": "twice", "good": 7, "total": 9}')
         assert (status, json.loads(body)) == (202, {"recorded": 1, "duplicate": False})
-    wait_until(lambda: events(server, "checkout") == (14, 18), 15, "both pushes")
+    wait_until(lambda: events(server, "twice") == (14, 18), 15, "both pushes")
 
 
-def test_the_same_key_again_is_answered_as_a_duplicate(server: Serve, tmp_path: Path) -> None:
-    secret = token(tmp_path, Scope.PUSH)
-    body = b'[{"stream": "checkout", "good": 1, "total": 1}]'
+def test_the_same_key_again_is_answered_as_a_duplicate(server: Serve, secret: str) -> None:
+    body = b'[{"stream": "keyed", "good": 1, "total": 1}]'
     assert post(server, secret, body, Idempotency_Key="a")[0] == 202
     status, answer = post(server, secret, body, Idempotency_Key="a")
     assert (status, json.loads(answer)) == (200, {"recorded": 0, "duplicate": True})
 
 
-def test_a_token_without_the_scope_push_is_refused(server: Serve, tmp_path: Path) -> None:
-    secret = token(tmp_path, Scope.READ)
+def test_a_token_without_the_scope_push_is_refused(server: Serve, place: Path) -> None:
+    reader = token(place, Scope.READ)
     for path in ("/api/v1/push", "/v1/metrics", "/api/v1/otlp/v1/metrics"):
-        status, body = post(server, secret, b"{}", path)
+        status, body = post(server, reader, b"{}", path)
         assert status == 403, path
         assert "push" in json.loads(body)["error"]
 
@@ -227,8 +224,7 @@ WRONG: list[tuple[bytes, dict[str, str], int, str]] = [
 ]
 
 
-def test_a_wrong_request_is_refused_with_its_reason(server: Serve, tmp_path: Path) -> None:
-    secret = token(tmp_path, Scope.PUSH)
+def test_a_wrong_request_is_refused_with_its_reason(server: Serve, secret: str) -> None:
     for body, headers, status, says in WRONG:
         given, answer = post(server, secret, body, **headers)
         told = json.loads(answer)
@@ -236,10 +232,7 @@ def test_a_wrong_request_is_refused_with_its_reason(server: Serve, tmp_path: Pat
         assert says in told["error"]
 
 
-def test_opentelemetry_counts_growth_and_a_kill_loses_no_state(
-    server: Serve, tmp_path: Path
-) -> None:
-    secret = token(tmp_path, Scope.PUSH)
+def test_opentelemetry_counts_growth_and_a_kill_loses_no_state(server: Serve, secret: str) -> None:
     start, first = time.time_ns() - 3600 * 10**9, time.time_ns() - 60 * 10**9
 
     def export(at: int, ok: int, failed: int) -> ExportMetricsServiceResponse:

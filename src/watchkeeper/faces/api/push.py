@@ -1,7 +1,7 @@
-"""What the OpenAPI description says of the push endpoints, which stand beside the API.
+"""What the OpenAPI description says beside what FastAPI finds out: push endpoints, and errors.
 
-They are not FastAPI's (`faces.push`): an answer waits for the disk, and bodies are read up to a
-limit. So their description is written here; a test holds the two together.
+The push endpoints are not FastAPI's (`faces.push`): an answer waits for the disk, and bodies are
+read up to a limit. So their description is written here; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from watchkeeper.faces.api.models import ErrorOut
 from watchkeeper.measure.push.parsing import (
     MOST_ATTRIBUTES,
     MOST_EVENTS,
@@ -97,13 +98,27 @@ _WRONG = {
 }
 
 
+_ERRORS = {
+    "400": "The request is wrong.",
+    "401": "No token, or one that opens nothing.",
+    "403": "The token lacks the scope.",
+    "404": "No such thing.",
+    "503": "The database cannot be used now.",
+}
+"""What every other operation may answer."""
+
+
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def _answers(good: dict[str, Any]) -> dict[str, Any]:
+def _errors(told: dict[str, str]) -> dict[str, Any]:
     error = {"$ref": "#/components/schemas/ErrorOut"}
-    return {**good, **{s: {"description": d, "content": _json(error)} for s, d in _WRONG.items()}}
+    return {s: {"description": d, "content": _json(error)} for s, d in told.items()}
+
+
+def _answers(good: dict[str, Any]) -> dict[str, Any]:
+    return {**good, **_errors(_WRONG)}
 
 
 _BINARY = {"application/x-protobuf": {"schema": {"type": "string", "format": "binary"}}}
@@ -163,10 +178,16 @@ PATHS: dict[str, Any] = {
 
 
 class Api(FastAPI):
-    """FastAPI, whose description also tells of the push endpoints."""
+    """FastAPI, whose description also tells of errors and of the push endpoints."""
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""
         made = super().openapi()
+        # Told to FastAPI, they would be made ready for each route, which is most of a start's time.
+        found = [operations for path, operations in made["paths"].items() if path not in PATHS]
+        for operations in found:
+            for operation in operations.values():
+                operation["responses"] = {**_errors(_ERRORS), **operation["responses"]}
+        made["components"]["schemas"].setdefault("ErrorOut", ErrorOut.model_json_schema())
         made["paths"].update(PATHS)
         return made

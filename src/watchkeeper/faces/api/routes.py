@@ -19,7 +19,7 @@ from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.incidents import incident_routes
 from watchkeeper.faces.api.learning import learning_routes
-from watchkeeper.faces.api.models import CorrectionIn, ErrorOut, SloOut
+from watchkeeper.faces.api.models import CorrectionIn, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
@@ -30,14 +30,6 @@ from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
 from watchkeeper.slo.contract import status_json
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorOut, "description": "The request is wrong."},
-    401: {"model": ErrorOut, "description": "No token, or one that opens nothing."},
-    403: {"model": ErrorOut, "description": "The token lacks the scope."},
-    404: {"model": ErrorOut, "description": "No such thing."},
-    503: {"model": ErrorOut, "description": "The database cannot be used now."},
-}
 
 State = Literal["ok", "at_risk", "depleted", "no_data"]
 
@@ -52,7 +44,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
         openapi_url="/v1/openapi.json",
         servers=[{"url": "/api"}],
     )
-    router = APIRouter(prefix="/v1", responses=ERRORS)
+    router = APIRouter(prefix="/v1")
     _slo_routes(router, services)
     _correction_routes(router, services)
     _context_routes(router, services)
