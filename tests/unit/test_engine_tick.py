@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from tests.support.processes import wait_until
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector
 from watchkeeper.engine.tick import BrokenSpecsError, Engine
+from watchkeeper.faces.services import Services
+from watchkeeper.kernel.clock import VirtualClock
 from watchkeeper.measure import store as measure_store
 from watchkeeper.measure.model import Batch, Count, Note
-from watchkeeper.spec.model import SliDefinition
+from watchkeeper.slo.model import Fleet
+from watchkeeper.slo.work import evaluate_fleet
+from watchkeeper.spec.model import SliDefinition, Specs
 from watchkeeper.store import Database
 
 NOW = 1_800_000_030.0
@@ -195,6 +201,35 @@ def test_a_broken_change_keeps_the_last_good_one_and_says_so(house: House) -> No
     house.engine.tick(NOW + 20)
     assert not house.board.posting.reload_problem
     assert str(house.board.posting.fleet.statuses[0].target) == "0.95"
+
+
+def test_a_correction_made_while_a_tick_evaluates_is_not_undone_by_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(house, batch((1, 9, 10))).engine.tick(NOW)
+    services = Services(house.db, house.board, VirtualClock(NOW))
+    read, go_on = threading.Event(), threading.Event()
+
+    def slowly(conn: Connection, specs: Specs, now: float) -> Fleet:
+        fleet = evaluate_fleet(conn, specs, now)
+        read.set()
+        go_on.wait(20)
+        return fleet
+
+    with monkeypatch.context() as patch:
+        patch.setattr("watchkeeper.engine.tick.slo_work.evaluate_fleet", slowly)
+        ticking = threading.Thread(target=house.engine.publish, args=(NOW,))
+        ticking.start()
+        assert read.wait(20)
+    correct = lambda: services.add_correction("api", NOW - 600, NOW, "a load test", "ada")  # noqa: E731
+    correcting = threading.Thread(target=correct)
+    correcting.start()
+    wait_until(lambda: services.corrections("api"), 20, "the correction is kept")
+    correcting.join(0.2)  # as far as it gets while the tick holds what it read before
+    go_on.set()
+    ticking.join(20)
+    correcting.join(20)
+    assert house.events == [0, 0]
 
 
 def test_specs_that_never_were_good_are_refused_with_all_that_is_wrong(house: House) -> None:

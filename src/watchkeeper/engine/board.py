@@ -39,6 +39,9 @@ class Board:
     def __init__(self) -> None:
         self._posting = Posting()
         self._changed = threading.Condition()
+        self.evaluating = threading.Lock()
+        """Held from reading the ledger until the fleet is posted: else what a tick read before a
+        change could be posted after what was read because of it, and seem to undo it."""
 
     @property
     def posting(self) -> Posting:

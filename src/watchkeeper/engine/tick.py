@@ -89,8 +89,8 @@ class Engine:
 
     def start(self, now: Seconds) -> None:
         """Read the specs for the first time. Raises BrokenSpecsError when they have errors."""
-        loaded = load(self.paths)
         self._fingerprint = fingerprint(self.paths)
+        loaded = load(self.paths)
         if loaded.specs is None:
             raise BrokenSpecsError(loaded.findings)
         self._use(loaded.specs, now)
@@ -128,9 +128,10 @@ class Engine:
     def publish(self, now: Seconds) -> None:
         """Evaluate the fleet at one ledger revision and put it on the board."""
         specs = self.board.posting.specs
-        with self.db.read() as conn:
-            fleet = slo_work.evaluate_fleet(conn, specs, now)
-        self.board.post(fleet=fleet, ticked_at=now)
+        with self.board.evaluating:
+            with self.db.read() as conn:
+                fleet = slo_work.evaluate_fleet(conn, specs, now)
+            self.board.post(fleet=fleet, ticked_at=now)
 
     def alert(self, now: Seconds) -> None:
         """Let the policies decide; close alerts of which nothing is heard, call for those whose

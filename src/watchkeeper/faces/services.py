@@ -203,10 +203,11 @@ class Services:
 
     def refresh(self) -> None:
         """Evaluate again now, so that a change is seen at once."""
-        posting, now = self.board.posting, self.clock.now()
-        with self.db.read() as conn:
-            fleet = slo_work.evaluate_fleet(conn, posting.specs, now)
-        self.board.post(fleet=fleet)
+        with self.board.evaluating:
+            posting, now = self.board.posting, self.clock.now()
+            with self.db.read() as conn:
+                fleet = slo_work.evaluate_fleet(conn, posting.specs, now)
+            self.board.post(fleet=fleet)
 
     def _must_exist(self, name: str) -> None:
         if self.fleet().get(name) is None and name not in self.specs().slos:
