@@ -99,8 +99,11 @@ def wk(*arguments: str, status: int = 0) -> str:
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Equal, but for what moves with time."""
-    still = FIELDS - {"as_of", "burn_rate", "time_to_exhaustion_seconds"}
-    return {k: one[k] for k in still} == {k: other[k] for k in still}
+    still = FIELDS - {"as_of", "burn_rate", "time_to_exhaustion_seconds", "events"}
+    events = ("good", "bad", "total")  # each minute that passes is seen, too
+    return {k: one[k] for k in still} == {k: other[k] for k in still} and all(
+        one["events"][k] == other["events"][k] for k in events
+    )
 
 
 def test_the_api_gives_every_field_of_the_contract(house: tuple[Serve, Path]) -> None:
@@ -167,6 +170,18 @@ def test_status_and_evaluate_say_what_the_api_says(house: tuple[Serve, Path]) ->
         assert all(same(slo, from_api[slo["name"]]) for slo in told)
     one = json.loads(wk("status", "pages-availability", "--json", "--url", server.url))
     assert same(one, from_api["pages-availability"])
+
+
+def test_a_gate_of_ci_is_told_by_the_exit_status(house: tuple[Serve, Path], tmp_path: Path) -> None:
+    specs = house[1]
+    one = ("evaluate", str(specs), "--slo", "pages-availability")
+    wk(*one, "--fail-on", "depleted", status=0)
+    wk(*one, "--fail-on", "at_risk", status=1)
+    wk(*one[:-1], "nope", status=2)
+    wk("evaluate", str(tmp_path), status=2)  # nothing to evaluate is no success
+    gone = (specs / "slos.yaml").read_text().replace("access.log", "moved.log")
+    (tmp_path / "slos.yaml").write_text(gone)
+    wk("evaluate", str(tmp_path), status=2)
 
 
 def test_the_table_for_people_says_state_in_words(house: tuple[Serve, Path]) -> None:

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from watchkeeper.faces.cli.main import cli
+from watchkeeper.kernel.errors import WatchkeeperError
 from watchkeeper.spec import load, load_text
 from watchkeeper.spec.convert import import_file
 from watchkeeper.spec.model import (
@@ -297,6 +300,68 @@ def test_without_a_source_an_imported_file_is_kept_and_said_to_have_no_data() ->
     loaded = load_text(SLOTH_RAW, "sloth.yml")
     assert loaded.specs is not None
     assert [(f.code, f.place.line) for f in loaded.findings] == [("no-source", 8)]
+
+
+# ---------------------------------------------------------------- the command
+
+
+def wk(*arguments: str | Path) -> tuple[int, str]:
+    """Exit status, and all that is said."""
+    result = CliRunner().invoke(cli, ["import", *map(str, arguments)])
+    if isinstance(result.exception, WatchkeeperError):
+        return result.exception.exit_status, f"{result.output}{result.exception}"
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(("kind", "files"), [("sloth", SLOTH[:2]), ("pyrra", PYRRA)])
+def test_all_that_is_imported_into_a_directory_can_be_read_together(
+    kind: str, files: list[Path], tmp_path: Path
+) -> None:
+    for half in (files[:3], files[3:]):  # the second time beside what is there
+        if half:
+            assert wk(kind, *half, "--out", tmp_path)[0] == 0
+    loaded = load(tmp_path)
+    assert [str(f) for f in loaded.errors] == []
+    assert len(list(tmp_path.iterdir())) == len(files)
+
+
+def test_a_service_that_is_defined_where_it_is_imported_to_stays_as_it_is(tmp_path: Path) -> None:
+    own = "apiVersion: watchkeeper/v1\nkind: Service\nmetadata: {name: shop}\nspec: {tier: 1}\n"
+    (tmp_path / "theirs.yml").write_text(SLOTH_RAW)
+    out = tmp_path / "own"
+    out.mkdir()
+    (out / "services.yaml").write_text(SOURCE + own)
+    assert wk("sloth", tmp_path / "theirs.yml", "--out", out)[0] == 0
+    loaded = load(out)
+    assert loaded.specs is not None, [str(f) for f in loaded.errors]
+    assert loaded.specs.services["shop"].tier == 1
+    assert set(loaded.specs.slos) == {"shop-freshness"}
+
+
+def test_files_of_one_name_are_told_apart_and_none_is_written_over(tmp_path: Path) -> None:
+    files = [tmp_path / team / "slo.yml" for team in ("red", "blue")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(SLOTH_RAW.replace("freshness", file.parent.name))
+    out = tmp_path / "out"
+    assert wk("sloth", *files, "--out", out)[0] == 0
+    assert sorted(p.name for p in out.iterdir()) == ["blue-slo.yaml", "red-slo.yaml"]
+    before = (out / "red-slo.yaml").read_text()
+    status, said = wk("sloth", *files, "--out", out)
+    assert (status, "--force" in said) == (2, True)
+    assert wk("sloth", *files, "--out", out, "--force")[0] == 0
+    assert (out / "red-slo.yaml").read_text() == before
+    status, said = wk("sloth", files[0], tmp_path / "blue/../red/slo.yml", "--out", out)
+    assert (status, "would both become" in said) == (2, True)
+
+
+def test_one_wrong_file_and_nothing_is_written(tmp_path: Path) -> None:
+    good, wrong = tmp_path / "good.yml", tmp_path / "wrong.yml"
+    good.write_text(SLOTH_RAW)
+    wrong.write_text(PYRRA_GAUGE)
+    status, said = wk("sloth", good, wrong, "--out", tmp_path / "out")
+    assert (status, "import it as pyrra" in said) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 # ---------------------------------------------------------------- what cannot be imported

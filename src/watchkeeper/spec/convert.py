@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,29 @@ def write_documents(documents: list[Any]) -> str:
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def import_file(kind: str, text: str, file: str) -> Imported:
-    """A Sloth, Pyrra or OpenSLO file as OpenSLO. Findings name the lines of the original."""
+def import_files(
+    kind: str, texts: Mapping[str, str], beside: Iterable[str] = ()
+) -> dict[str, Imported]:
+    """Files of one kind, by name, as OpenSLO that can be read together.
+
+    A service that several files of Sloth or Pyrra name is written once; not at all when one of the
+    texts ``beside`` which they will stand defines it.
+    """
+    services = {
+        str(document.name)
+        for text in beside
+        for document in read_documents(text, "")[0]
+        if document.kind == "Service"
+    }
+    return {file: import_file(kind, text, file, services) for file, text in texts.items()}
+
+
+def import_file(kind: str, text: str, file: str, services: set[str] | None = None) -> Imported:
+    """A Sloth, Pyrra or OpenSLO file as OpenSLO. Findings name the lines of the original.
+
+    ``services``: those that are written already; the ones that this file names are added.
+    """
+    known = set() if services is None else services
     documents, findings = read_documents(text, file)
     made: list[Any] = []
     for document in documents:
@@ -64,10 +86,20 @@ def import_file(kind: str, text: str, file: str) -> Imported:
         elif kind == "openslo":
             made.append(document.data)
         else:
-            made += [d.data for d in foreign.to_openslo(document, findings)]
+            made += _new(foreign.to_openslo(document, findings), known)
     findings = list(dict.fromkeys([*findings, *load_text(text, file).findings]))
     failed = any(f.severity is Severity.ERROR for f in findings)
     return Imported(None if failed else write_documents(_once(made)), tuple(findings))
+
+
+def _new(documents: Iterable[Document], services: set[str]) -> Iterator[Any]:
+    """The data of these documents, without the services that are written already."""
+    for document in documents:
+        if document.kind == "Service" and document.name in services:
+            continue
+        if document.kind == "Service":
+            services.add(document.name)
+        yield document.data
 
 
 def to_openslo(paths: Paths) -> str:

@@ -20,7 +20,7 @@ from watchkeeper.spec.model import (
     ThresholdSli,
 )
 from watchkeeper.spec.openslo import OPS, RawIndicator, RawObjective
-from watchkeeper.spec.queries import check_selector, read_query, source_type
+from watchkeeper.spec.queries import check_selector, likely_type, read_query, source_type
 from watchkeeper.spec.reader import Reader, dangling
 
 
@@ -220,7 +220,7 @@ def _only_one(
             "unmeasured-source",
             f"nothing here measures a source of type '{written}'",
             "prometheus, scrape, accesslog, probe, push or sql",
-            "the SLO is kept and written back, but has no data",
+            likely_type(written) or "the SLO is kept and written back, but has no data",
             key="type",
         )
         return written, kind

@@ -280,6 +280,14 @@ def _kind(reader: Reader, known: tuple[str, ...]) -> str:
 
 
 def _known_kinds(reader: Reader) -> tuple[str, ...]:
+    if isinstance(reader.data.get("groups"), list) or reader.data.get("kind") == "PrometheusRule":
+        reader.fault(
+            "rules-not-specs",
+            "these are Prometheus rules",
+            "specs",
+            "keep them in another directory; `wk generate prometheus` makes rules from specs",
+        )
+        return ()
     api = reader.text("apiVersion", required=True)
     if api == openslo.API:
         return openslo.KINDS

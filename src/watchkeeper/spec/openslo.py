@@ -21,7 +21,7 @@ from watchkeeper.spec.model import (
     TimeSlices,
     Window,
 )
-from watchkeeper.spec.queries import check_settings, source_type
+from watchkeeper.spec.queries import check_settings, likely_type, source_type
 from watchkeeper.spec.reader import Reader
 from watchkeeper.spec.zones import zone_problems
 
@@ -140,7 +140,8 @@ def read_source(reader: Reader, read: Read) -> None:
             "unmeasured-source",
             f"nothing here measures a source of type '{spec.text('type')}'",
             "prometheus, scrape, accesslog, probe, push or sql",
-            "its SLOs are kept and written back, but have no data",
+            likely_type(spec.text("type"))
+            or "its SLOs are kept and written back, but have no data",
             key="type",
         )
     read.sources[name] = SourceDefinition(

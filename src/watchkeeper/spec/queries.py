@@ -20,7 +20,7 @@ from watchkeeper.spec.model import (
     SourceType,
     SqlQuery,
 )
-from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.reader import Reader, did_you_mean
 
 FIELDS: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.PROMETHEUS: ("query", "histogram", "threshold", "native"),
@@ -66,6 +66,11 @@ def source_type(name: str) -> SourceType:
         return SourceType(lower)
     except ValueError:
         return SourceType.OTHER
+
+
+def likely_type(name: str) -> str:
+    """A question that names the type that was probably meant, or ''."""
+    return did_you_mean(name.lower(), [str(kind) for kind in SETTINGS])
 
 
 def names_of(kind: SourceType) -> list[str]:
@@ -150,6 +155,15 @@ def check_selector(reader: Reader, selector: str, key: str) -> bool:
 def _log(reader: Reader) -> Query:
     for key in ("status", "not_status"):
         _check_status(reader, key)
+    for pattern in reader.texts("paths"):
+        if pattern[:1] not in ("/", "*", "?", "["):
+            reader.fault(
+                "bad-value",
+                f"'{pattern}' in 'paths' fits no request",
+                "a path, which begins with /",
+                f"write /{pattern}",
+                key="paths",
+            )
     faster, slower = reader.duration("faster_than"), reader.duration("slower_than")
     return LogQuery(
         paths=reader.texts("paths"),
@@ -248,6 +262,9 @@ REQUIRED_SETTINGS: Mapping[SourceType, tuple[str, ...]] = {
     SourceType.ACCESS_LOG: ("path",),
     SourceType.SQL: ("url",),
 }
+LOG_FORMATS = ("combined", "common", "json", "nginx")
+DURATION_UNITS = ("s", "ms", "us")
+_LOG_TIMES = ("$time_local", "$time_iso8601", "$msec")
 SECRET_SETTINGS = ("password", "token")
 TIME_SETTINGS = ("interval", "timeout", "retention", "lookback", "settle")
 
@@ -267,6 +284,8 @@ def check_settings(reader: Reader, kind: SourceType) -> None:
     for key in TIME_SETTINGS:
         if key in SETTINGS[kind]:
             reader.duration(key)
+    if kind is SourceType.ACCESS_LOG:
+        _check_log_format(reader)
     for key in SECRET_SETTINGS:
         if isinstance(reader.data.get(key), str):
             reader.fault(
@@ -276,3 +295,24 @@ def check_settings(reader: Reader, kind: SourceType) -> None:
                 f"write {key}: {{env: NAME}} or {key}: {{file: PATH}}",
                 key=key,
             )
+
+
+def _check_log_format(reader: Reader) -> None:
+    reader.choice("duration_unit", DURATION_UNITS)
+    written = reader.text("format")
+    if written and "$" not in written and written not in LOG_FORMATS:
+        reader.fault(
+            "bad-value",
+            f"'format' is '{written}'",
+            f"one of {', '.join(LOG_FORMATS)}, or an nginx log_format with its $variables",
+            did_you_mean(written, LOG_FORMATS),
+            key="format",
+        )
+    elif "$" in written and not ("$status" in written and any(t in written for t in _LOG_TIMES)):
+        reader.fault(
+            "bad-value",
+            "'format' lacks the time or the status",
+            f"$status and one of {', '.join(_LOG_TIMES)}",
+            "log them",
+            key="format",
+        )

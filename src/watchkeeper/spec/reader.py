@@ -23,6 +23,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return lower[found[0]] if found else ""
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question that names the known word most like this one, or ''."""
+    near = nearest(word, known)
+    return f"did you mean '{near}'?" if near else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A mapping inside a document, read field by field; what is wrong goes to ``findings``."""
@@ -247,12 +253,11 @@ class Reader:
         text = self.text(key, required)
         if not text or text in known:
             return text
-        near = nearest(text, known)
         self.fault(
             "bad-value",
             f"'{key}' is '{text}'",
             f"one of {', '.join(known)}",
-            f"did you mean '{near}'?" if near else "",
+            did_you_mean(text, known),
             key=key,
         )
         return ""

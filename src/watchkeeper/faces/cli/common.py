@@ -147,7 +147,7 @@ class Api:
             raise _http_error(error.code, error.read()) from None
         except (OSError, ValueError) as error:
             raise WatchkeeperError(
-                f"No Watchkeeper answers at {self.url} ({error}).",
+                f"No Watchkeeper answers at {self.url} ({getattr(error, 'reason', error)}).",
                 "Start one with `wk serve`, give --url, or read a database with --db.",
             ) from None
         return json.loads(text) if text else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchkeeper.faces.cli import common
+from watchkeeper.kernel.errors import UserError
 
 if TYPE_CHECKING:
     from watchkeeper.spec.model import Specs
@@ -42,6 +43,9 @@ def evaluate(
     """
     now = common.parse_time(at) if at else time.time()
     specs, _ = common.load_specs(directory)
+    if not specs.slos:
+        # A gate of CI that looks into the wrong directory must not pass.
+        raise UserError(f"{directory} defines no objectives.", f"See `wk lint {directory}`.")
     items, problems = _evaluate(specs, names, now, timeout)
     if as_json:
         common.emit_json(items)
