@@ -207,6 +207,7 @@ class Demo:
         if broken:
             say(f"FAULT: {FAULT['fail']:.0%} of the charges fail now, the rest are slow")
             say(f"       for {self.plan.lasts:.0f} s; watch checkout burn: {self.page(WATCHED)}")
+            say(f"       and who is paged: {self.ports.url(self.ports.web)}/inbox")
         else:
             say("HEALED: payments works again; what was spent stays spent")
 
@@ -228,6 +229,8 @@ class Demo:
             f"""
   Overview             {p.url(p.web)}/
   Checkout's budget    {self.page(WATCHED)}
+  Who is needed now    {p.url(p.web)}/alerts
+  Phones of on-call    {p.url(p.web)}/inbox   (open a page's link there: one tap and it is yours)
   API                  {p.url(p.web)}/api/v1/slos
   The shop itself      {p.url(p.shop)}/   (metrics: {p.url(p.shop)}/metrics)
   What is watched      {self.state}/specs   (edit: it is read again at once)

@@ -266,3 +266,20 @@ def test_a_message_says_each_thing_once_and_the_time_as_a_clock_shows_it(db: Dat
     (sent,) = world.sent
     assert sent.message.title == "#1 checkout fails"
     assert sent.message.body == "Burn over 1 hour is 21×, at least 14.4×.\nSince 08:00 UTC."
+
+
+def test_a_message_lists_the_alerts_that_its_title_does_not_tell_of(db: Database) -> None:
+    world = World(db)
+    world.signal("a", summary="disk full")
+    world.signal("b", summary="slow")
+    world.signal("c", summary="slower")
+    world.run(1)
+    world.signal("a", action="resolve")
+    world.signal("b", action="resolve")
+    world.signal("c", action="resolve")
+    world.run(125)
+
+    first, over = world.sent[0].message, world.sent[-1].message
+    assert first.title == "#1 checkout: disk full (+2 more)"
+    assert first.lines == ("checkout: slow", "checkout: slower")
+    assert (over.title, over.body) == ("#1 is over: disk full", "It was open for 1 s.")

@@ -25,7 +25,7 @@ def content(
         "voice": _voice(page),
         "thread": thread_of(page),
         "url": url,
-        "lines": _lines(alerts),
+        "lines": _lines(page, alerts),
         "fields": {"Page": f"#{page.id}", "Service": page.service or "none named"},
         "actions": [_action(page, name, user, site, now) for name in ("ack", "resolve")],
     }
@@ -35,7 +35,7 @@ def short(page: Page, said: str, site: Site) -> Mapping[str, Any]:
     """A message that tells what became of a page and asks for nothing."""
     return {
         "title": said,
-        "body": page.title,
+        "body": _after(page) if page.title in said else page.title,
         "thread": thread_of(page),
         "url": f"{site.base_url}/pages/{page.id}",
         "fields": {"Page": f"#{page.id}", "Service": page.service or "none named"},
@@ -78,11 +78,20 @@ def _voice(page: Page) -> str:
     return f"{kind} Page {page.id}. {page.title}."
 
 
-def _lines(alerts: Sequence[Alert]) -> list[str]:
-    if len(alerts) < 2:
+def _after(page: Page) -> str:
+    if page.resolved_at is None:
+        return ""
+    return f"It was open for {text.duration(page.resolved_at - page.opened_at)}."
+
+
+def _lines(page: Page, alerts: Sequence[Alert]) -> list[str]:
+    """The alerts that the title does not tell of already."""
+    first = next((a for a in alerts if a.summary == page.title), None)
+    others = [a for a in alerts if a is not first]
+    if first is None and len(others) < 2:
         return []
-    shown = [f"{a.service or a.integration}: {a.summary}" for a in alerts[:MOST_LINES]]
-    left = len(alerts) - len(shown)
+    shown = [f"{a.service or a.integration}: {a.summary}" for a in others[:MOST_LINES]]
+    left = len(others) - len(shown)
     return [*shown, f"… and {left:,} more"] if left else shown
 
 
