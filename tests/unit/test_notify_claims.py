@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.duty import World
-from watchkeeper.notify import beats, outbox
+from watchkeeper.notify import beats, outbox, sending
 from watchkeeper.store import Database
 
 
@@ -35,3 +35,21 @@ def test_what_a_replica_claims_before_its_first_beat_stays_its_own(
     for act in going:
         act()
     assert [s.message.maybe_duplicate for s in world.sent] == [False] * len(going)
+
+
+def test_beside_a_newer_version_an_older_one_sends_nothing_until_it_is_gone(db: Database) -> None:
+    world = World(db)
+    newer = "replica-of-the-next-version"
+    with db.write() as conn:
+        beats.beat(conn, newer, 1, sending.VERSION + 1, world.clock.now())
+    world.signal()
+    world.run(2)  # it stands still, but is not gone yet
+    with db.read() as conn:
+        assert [d.state for d in outbox.of_page(conn, 1)] == ["due"] * 3
+    assert world.sent == []
+
+    for _ in range(10):
+        world.pager.sender.beat()
+        world.run(0.4, every=0.4)
+
+    assert [(s.channel, s.message.maybe_duplicate) for s in world.sent] == [("push", False)]

@@ -80,6 +80,21 @@ def test_a_migrated_database_opens_again_and_keeps_what_it_holds(tmp_path: Path)
     second.close()
 
 
+def test_a_database_that_a_newer_version_has_prepared_opens_and_is_left_as_it_is(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "wk.db")
+    with Database.open(path).write() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    again = Database.open(path)
+
+    with again.write() as conn:
+        timeline.append(conn, 5.0, "k", "s", "a", {})
+        assert conn.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    again.close()
+
+
 def test_a_write_that_raises_leaves_nothing(db: Database) -> None:
     with pytest.raises(RuntimeError):
         _write_and_fail(db)

@@ -5,6 +5,7 @@ Alembic is imported only when there is something to do, so that opening a curren
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from watchkeeper.store.database import Database
+
+log = logging.getLogger("watchkeeper.store")
 
 HERE = Path(__file__).with_name("migrations")
 _LOCK = 7_202_611  # any number that other programs are unlikely to lock
@@ -36,10 +39,18 @@ def current(conn: Connection) -> str | None:
 
 
 def migrate(db: Database) -> None:
-    """Run the migrations that are missing, in one transaction; replicas wait for each other."""
+    """Run the migrations that are missing, in one transaction; replicas wait for each other.
+
+    A newer version may have been here already, while replicas are exchanged one by one or after a
+    step back: what it added is left alone, so that this version can start as well.
+    """
     with db.read() as conn:
-        if current(conn) == newest():
-            return
+        found = current(conn)
+    if found == newest():
+        return
+    if found is not None and found.isdigit() and int(found) > int(newest()):
+        log.warning("a newer version has prepared this database: %s, ours is %s", found, newest())
+        return
     with db.write() as conn:
         if db.dialect == "postgresql":
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
