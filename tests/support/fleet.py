@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from watchkeeper.changes.marks import NOTHING, Marked
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.kernel.errors import NotFound, UserError
@@ -394,6 +395,9 @@ class FakeServices:
         if found is None:
             raise NotFound(f"There is no SLO named {name!r}.", "The overview lists them all.")
         return replace(detail(found), corrections=tuple(self.corrections.get(name, ())))
+
+    def marks(self, service: str, start: Seconds, end: Seconds) -> Marked:
+        return NOTHING
 
     def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:
         drawn: dict[str, list[float | None]] = {}

@@ -80,8 +80,11 @@ class TestWhatReportsSayTogether:
     ) -> None:
         change = rules.folded("k", reports(told))
         times = [t for r in told for t in (r.started_at, r.ended_at) if t is not None]
-        assert change.started_at == min(times, default=min(t.at or 0.0 for t in told))
-        assert change.ended_at == max((t.ended_at for t in told if t.ended_at), default=None)
+        moments = [*times, *(t.at or 0.0 for t in told)]
+        assert min(moments) <= change.started_at <= min(times, default=max(moments))
+        ends = [t.ended_at for t in told if t.ended_at is not None]
+        if ends:
+            assert change.ended_at == max(ends)
         assert change.ended_at is None or change.started_at <= change.ended_at
         assert set(change.services) == {s for t in told for s in t.services}
 
@@ -98,6 +101,12 @@ class TestWhatReportsSayTogether:
         retried = Told("Deploy", outcome=Outcome.SUCCEEDED, at=NOW + 60)
         change = rules.folded("k", reports([retried, first]))
         assert (change.outcome, change.kind) == (Outcome.SUCCEEDED, ChangeKind.DEPLOYMENT)
+
+    def test_one_that_was_in_progress_ended_when_it_was_first_told_to_be_over(self) -> None:
+        start = Told("Deploy", outcome=Outcome.IN_PROGRESS, at=NOW)
+        over = [Told(outcome=Outcome.SUCCEEDED, at=NOW + n) for n in (60, 90)]
+        change = rules.folded("k", reports([*over, start]))
+        assert (change.started_at, change.ended_at) == (NOW, NOW + 60)
 
     def test_one_of_which_no_outcome_was_told_is_over(self) -> None:
         assert rules.folded("k", reports([Told("It is done", at=NOW)])).outcome == "succeeded"
@@ -208,7 +217,7 @@ class TestKeeping:
     def test_ending_says_when_and_how_and_by_whom_in_the_timeline(self, db: Database) -> None:
         kept = record(db, deploy("checkout", NOW - 60, outcome=Outcome.IN_PROGRESS)).change
         with db.write() as conn:
-            ended = work.end(conn, kept.id, Outcome.ROLLED_BACK, "ann", SPECS, NOW)
+            ended = work.end(conn, kept.id, Outcome.ROLLED_BACK, "ann", NOW)
         assert (ended.outcome, ended.ended_at) == (Outcome.ROLLED_BACK, NOW)
         with db.read() as conn:
             last = timeline.read(conn, subject=f"change/{kept.id}")[-1]
@@ -216,7 +225,7 @@ class TestKeeping:
 
     def test_a_change_that_is_not_there_cannot_end(self, db: Database) -> None:
         with db.write() as conn, pytest.raises(NotFound, match="no change 99"):
-            work.end(conn, 99, Outcome.FAILED, "ann", SPECS, NOW)
+            work.end(conn, 99, Outcome.FAILED, "ann", NOW)
 
     def test_of_a_change_that_is_told_of_without_end_some_reports_are_kept(
         self, db: Database

@@ -90,13 +90,18 @@ def folded(key: str, reports: Sequence[Report]) -> Change:
     """The change of which these are the reports.
 
     A function of their set: neither order of arrival nor repetition matters. It began at the
-    earliest start and ended at the latest end that was told; its services are all that were named;
-    of everything else the latest word counts. Raises ValueError when there are no reports.
+    earliest start and ended at the latest end that was told; where none was, a change in progress
+    began when that was told, and ended when it was first told to be over. Its services are all that
+    were named; of everything else the latest word counts. ValueError when there are no reports.
     """
     inorder = sorted({r.digest: r for r in reports}.values(), key=lambda r: (r.at, r.digest))
     told = [r.told for r in inorder]
-    starts = [t.started_at for t in told if t.started_at is not None]
+    going = [r.at for r in inorder if r.told.outcome is Outcome.IN_PROGRESS]
+    starts = [t.started_at for t in told if t.started_at is not None] or going
     ends = [t.ended_at for t in told if t.ended_at is not None]
+    if going and not ends:
+        over = (r.at for r in inorder if r.told.outcome not in (None, Outcome.IN_PROGRESS))
+        ends = list(over)[:1]
     started = min([*starts, *ends], default=min(r.at for r in inorder))
     ended = max(ends, default=None)
     first = min(inorder, key=lambda r: (r.written_at, r.digest))

@@ -109,7 +109,7 @@ class Wanted:
 
 def claim(conn: Connection, made: Change) -> tuple[int, bool]:
     """The id under this change's key, and whether it is new; held until the transaction ends."""
-    new = insert_new(conn, change, _values(made), unique=("key",))
+    new = insert_new(conn, change, values_of(made), unique=("key",))
     query = select(change.c.id).where(change.c.key == made.key).with_for_update()
     return int(conn.execute(query).scalar_one()), new
 
@@ -144,7 +144,7 @@ def drop_reports(conn: Connection, change_id: int, kept: Sequence[Report]) -> li
 
 def save(conn: Connection, changed: Change) -> None:
     """Write what is known of it now."""
-    values = _values(changed)
+    values = values_of(changed)
     conn.execute(update(change).where(change.c.id == changed.id).values(**values))
     conn.execute(delete(change_service).where(change_service.c.change_id == changed.id))
     rows = [
@@ -270,7 +270,8 @@ def _ids_of(wanted: Wanted) -> Any:  # noqa: ANN401
     return query if wanted.end is None else query.where(s.started_at < wanted.end)
 
 
-def _values(made: Change) -> dict[str, Any]:
+def values_of(made: Change) -> dict[str, Any]:
+    """A change as a row, but for its id."""
     values: dict[str, Any] = {n: getattr(made, n) for n in _FIELDS}
     for name in ("kind", "intent", "outcome"):
         values[name] = str(values[name])

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from watchkeeper.changes import culprits as suspects
 from watchkeeper.changes import rules, store
 from watchkeeper.changes.culprits import Burning, Culprit, Scene
+from watchkeeper.changes.marks import LISTED, NOTHING, STEPS, Marked, marked
 from watchkeeper.changes.model import Change, Outcome, Report, Told
 from watchkeeper.changes.store import Wanted
 from watchkeeper.kernel.clock import Seconds
@@ -75,9 +76,7 @@ def record(conn: Connection, told: Told, door: Door, by: str, specs: Specs, now:
     return Kept(made, True)
 
 
-def end(
-    conn: Connection, change_id: int, outcome: Outcome, by: str, specs: Specs, now: Seconds
-) -> Change:
+def end(conn: Connection, change_id: int, outcome: Outcome, by: str, now: Seconds) -> Change:
     """A change has ended now, this way. Raises NotFound, UserError."""
     if outcome is Outcome.IN_PROGRESS:
         raise UserError("A change does not end in progress.", "succeeded, failed or rolled_back.")
@@ -126,6 +125,29 @@ def latest(
     return store.find(conn, Wanted(services=services, end=before), limit=limit) if services else []
 
 
+def marks(
+    conn: Connection, specs: Specs, services: Sequence[str], start: Seconds, end: Seconds
+) -> Marked:
+    """The changes of [start, end) as charts of these services mark them; a bounded number."""
+    if not services or end <= start:
+        return NOTHING
+    step = (end - start) / STEPS
+    counts = store.count_by_step(conn, services, start, end, step)
+    listed = store.overlapping(conn, services, start, end, LISTED) if counts else []
+    return marked(counts, listed, start, end, names_of(specs))
+
+
+def concerning(specs: Specs, service: str) -> list[str]:
+    """A service and all that it depends on: whose changes may show in its figures."""
+    depends_on = {name: s.depends_on for name, s in specs.services.items()}
+    return list(suspects.reach([service], depends_on))
+
+
+def names_of(specs: Specs) -> dict[str, str]:
+    """What is shown for each service."""
+    return {n: s.display_name for n, s in specs.services.items() if s.display_name}
+
+
 def culprits(
     conn: Connection,
     specs: Specs,
@@ -151,7 +173,7 @@ def scene_of(specs: Specs, fleet: Fleet, services: Sequence[str], onset: Seconds
         burning=[b for s in fleet.statuses if (b := _burning(s)) is not None],
         measured=frozenset(s.service for s in fleet.statuses if s.events.total > 0),
         onset=onset,
-        names={n: s.display_name for n, s in specs.services.items() if s.display_name},
+        names=names_of(specs),
     )
 
 

@@ -230,6 +230,17 @@ TABLE: Sequence[Row] = (
     ("PATCH", "/api/v1/incidents/{incident_id}/entries/{number}", RESPOND),
     ("POST", "/api/v1/incidents/{incident_id}/links", RESPOND),
     ("PUT", "/api/v1/incidents/{incident_id}/roles/{role}", RESPOND),
+    # -- changes
+    ("GET", "/changes", READ),
+    ("GET", "/changes.csv", READ),
+    ("GET", "/changes.json", READ),
+    ("GET", "/changes/{id}", READ),
+    ("POST", "/changes/{id}/end", RESPOND),
+    ("GET", "/api/v1/changes", READ),
+    ("POST", "/api/v1/changes", PUSH),
+    ("GET", "/api/v1/changes/culprits", READ),
+    ("GET", "/api/v1/changes/{change_id}", READ),
+    ("POST", "/api/v1/changes/{change_id}/end", PUSH),
     # -- objectives
     ("POST", "/api/v1/backtest", READ),  # it asks, and changes nothing
     ("GET", "/", READ),

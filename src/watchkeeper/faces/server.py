@@ -31,6 +31,7 @@ from watchkeeper.faces.web.actions import action_routes
 from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
+from watchkeeper.faces.web.changes import changes_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.heartbeats import heartbeat_routes
 from watchkeeper.faces.web.incident_routes import incident_routes
@@ -104,6 +105,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *ical_routes(duty),
         *alert_routes(duty, services),
         *action_routes(duty, services),
+        *changes_routes(services),
         *incident_routes(duty, services),
         *postmortem_routes(duty, services),
         *learning_routes(duty, services),

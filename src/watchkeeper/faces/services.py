@@ -15,6 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from watchkeeper.changes import work as changes
+from watchkeeper.changes.marks import Marked
 from watchkeeper.engine.board import Board, Posting
 from watchkeeper.incidents import store as incident_store
 from watchkeeper.kernel.clock import Clock, Seconds, minute_of, window_end
@@ -128,6 +130,12 @@ class Services:
             raise NotFound(f"There is no SLO named {name!r}.", "GET /api/v1/slos lists them all.")
         with self.db.read() as conn:
             return slo_work.detail(conn, posting.specs, name, self.clock.now())
+
+    def marks(self, service: str, start: Seconds, end: Seconds) -> Marked:
+        """The changes of [start, end) that may show in a chart of this service's figures."""
+        specs = self.board.posting.specs
+        with self.db.read() as conn:
+            return changes.marks(conn, specs, changes.concerning(specs, service), start, end)
 
     def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:
         """Budget left at even steps over each SLO's window; kept for the hour."""

@@ -16,6 +16,7 @@ from watchkeeper.faces.api.actions import action_routes
 from watchkeeper.faces.api.alerts import alert_routes
 from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
+from watchkeeper.faces.api.changes import change_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.incidents import incident_routes
 from watchkeeper.faces.api.learning import learning_routes
@@ -23,6 +24,7 @@ from watchkeeper.faces.api.models import CorrectionIn, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
+from watchkeeper.faces.changes import Changes
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
@@ -54,6 +56,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     backtest_routes(router, services)
     action_routes(router, actions_of(duty))
     learning_routes(router, learning_of(duty))
+    change_routes(router, Changes(services))
     incident_routes(router, incidents_of(duty))
     postmortem_routes(router, postmortems_of(duty))
     app.include_router(router)

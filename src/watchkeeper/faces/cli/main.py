@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit:audit", "Who did what, when: search and export the audit log."),
     "backtest": ("backtest:backtest", "What alert policies would have done over a history."),
     "calc": ("calc:calc", "What a target allows, in time and events."),
+    "change": ("change:change", "Changes: record, list, end; what to look at first."),
     "channel": ("channel:channel", "The ways to send: last outcomes, test messages."),
     "completion": ("completion:completion", "Print the completion script of your shell."),
     "contact": ("channel:contact", "How people are reached, and proof that it works."),

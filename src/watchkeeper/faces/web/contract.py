@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from watchkeeper.changes.marks import Marked
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import SourceHealth
 from watchkeeper.slo.model import Correction, Fleet, SloDetail
@@ -24,6 +25,10 @@ class WebServices(Protocol):
 
     def detail(self, name: str) -> SloDetail:
         """One SLO in depth. Raises NotFound."""
+        ...
+
+    def marks(self, service: str, start: Seconds, end: Seconds) -> Marked:
+        """The changes of [start, end) that may show in a chart of this service's figures."""
         ...
 
     def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:

@@ -14,7 +14,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from watchkeeper.access.model import Principal
 from watchkeeper.faces.guard import same_origin
-from watchkeeper.faces.web import export, overview, services_page, slo_page, sources_page, words
+from watchkeeper.faces.web import (
+    chart_changes,
+    export,
+    overview,
+    services_page,
+    slo_page,
+    sources_page,
+    words,
+)
 from watchkeeper.faces.web.ask import Ask, chosen
 from watchkeeper.faces.web.contract import WebServices
 from watchkeeper.faces.web.render import Pages, frame, may_write
@@ -131,9 +139,13 @@ class Handlers:
         wanted = {part.slo for part in parts}
         fleet = self.services.fleet()
         others = {s.name: s for s in fleet.statuses if s.name in wanted} if wanted else {}
-        return slo_page.slo_view(
-            detail, specs, others, self.services.source_health(), detail.status.as_of
+        window, minutes = chart_changes.spans(detail)
+        service = detail.status.service
+        changes = chart_changes.ChartChanges(
+            self.services.marks(service, *window), self.services.marks(service, *minutes)
         )
+        health = self.services.source_health()
+        return slo_page.slo_view(detail, specs, others, health, detail.status.as_of, changes)
 
     # -- corrections
     async def add_correction(self, request: Request) -> Response:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from watchkeeper.faces.web import charts, definition, words
+from watchkeeper.faces.web import chart_changes, charts, definition, words
 from watchkeeper.faces.web.alerts import AlertRow, BurnWindow, alert_rows, burn_windows
+from watchkeeper.faces.web.chart_changes import NO_CHANGES, Behind, ChartChanges
 from watchkeeper.faces.web.definition import QueryText
 from watchkeeper.faces.web.words import Badge, Bar
 from watchkeeper.kernel import text
@@ -97,6 +98,7 @@ class SloView:
     versions: Sequence[tuple[str, str]]
     parts: Sequence[PartRow]
     refresh: str
+    changes: Mapping[str, Behind] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -106,6 +108,7 @@ def slo_view(
     others: Mapping[str, SloStatus],
     health: Sequence[SourceHealth],
     now: Seconds,
+    changes: ChartChanges = NO_CHANGES,
 ) -> SloView:
     """The page of ``detail``. ``others`` are the statuses of a composite's parts, by name."""
     status = detail.status
@@ -125,7 +128,7 @@ def slo_view(
         lead=lead(status, now),
         warnings=tuple(status.warnings),
         charts=charts.charts(detail),
-        data=charts.data(detail),
+        data={**charts.data(detail), "changes": chart_changes.data(changes)},
         alerts=alert_rows(status, defined, specs),
         burns=burn_windows(status),
         spends=spend_rows(detail),
@@ -138,6 +141,7 @@ def slo_view(
         ],
         parts=_parts(defined, others),
         refresh="/parts" + url,
+        changes=chart_changes.behind(changes, status, specs),
         labels=status.labels,
     )
 

@@ -52,6 +52,38 @@
       c.restore();
     } } };
   }
+  // Changes: a dashed line from a shape for each kind, with its words where there is room.
+  const SHAPES = {
+    deployment: [[0, -1], [1, 0], [0, 1], [-1, 0]], configuration: [[-.8, -.8], [.8, -.8], [.8, .8], [-.8, .8]],
+    flag: [[-.9, -1], [1, -.35], [-.4, .25], [-.4, 1], [-.9, 1]], maintenance: [[-1, -.4], [1, -.4], [1, .4], [-1, .4]],
+    infrastructure: [[-.5, -.9], [.5, -.9], [1, 0], [.5, .9], [-.5, .9], [-1, 0]],
+    several: [[-.3, -1], [.3, -1], [.3, -.3], [1, -.3], [1, .3], [.3, .3], [.3, 1], [-.3, 1], [-.3, .3], [-1, .3], [-1, -.3], [-.3, -.3]],
+  };
+  function shape(c, kind, x, y, size) {
+    c.beginPath();
+    if (SHAPES[kind]) { SHAPES[kind].forEach(([dx, dy]) => c.lineTo(x + dx * size, y + dy * size)); c.closePath(); } else c.arc(x, y, size * .8, 0, 7);
+    c.fill();
+  }
+  function changed(marks) {
+    return { hooks: { draw: u => {
+      const c = u.ctx, dpr = devicePixelRatio, foot = u.bbox.top + u.bbox.height, end = u.bbox.left + u.bbox.width;
+      c.save();
+      c.font = `${11 * dpr}px Inter, system-ui, sans-serif`; c.textBaseline = "middle"; c.textAlign = "left";
+      c.fillStyle = c.strokeStyle = colour("--ink-2"); c.lineWidth = dpr;
+      const places = marks.filter(m => m.at >= u.scales.x.min && m.at <= u.scales.x.max).map(m => [m, Math.round(u.valToPos(m.at, "x", true))]);
+      places.forEach(([mark, x], i) => {
+        const y = foot - 8 * dpr, next = places[i + 1]?.[1] ?? end;
+        c.globalAlpha = .5; c.setLineDash([2 * dpr, 3 * dpr]);
+        c.beginPath(); c.moveTo(x, u.bbox.top); c.lineTo(x, y); c.stroke();
+        c.globalAlpha = 1; shape(c, mark.kind, x, y, 5 * dpr);
+        const room = c.measureText(mark.label).width + 20 * dpr, before = places[i - 1]?.[1] ?? u.bbox.left;
+        c.textAlign = room < next - x ? "left" : "right";
+        if (room < next - x) c.fillText(mark.label, x + 9 * dpr, y);
+        else if (next === end && room < x - before) c.fillText(mark.label, x - 9 * dpr, y);
+      });
+      c.restore();
+    } } };
+  }
   // What the pointer is on, in words, in the corner of the chart.
   function reading(say) {
     let box;
@@ -95,12 +127,12 @@
     const even = { ink: "--ink-3", dash: [4, 4], width: 1.25 };
     const when = t => `${day(t)} ${hour(t)}`;
     draw("budget", d.budget, {
-      sync: "window", plugins: [marked(d.marks, true), reading((u, i) => d.budget[1][i] == null ? `${when(d.budget[0][i])}: no evidence` : `${when(d.budget[0][i])}: ${percent(d.budget[1][i])} left`)],
+      sync: "window", plugins: [marked(d.marks, true), changed(d.changes.window), reading((u, i) => d.budget[1][i] == null ? `${when(d.budget[0][i])}: no evidence` : `${when(d.budget[0][i])}: ${percent(d.budget[1][i])} left`)],
       series: [{ ink: INK[d.look], wash: `${INK[d.look]}-soft`, thin: true, fillTo: (u, s) => Math.max(0, u.scales.y.min) }, even],
       range: (u, low) => [Math.min(0, Math.floor(low / 10) * 10), 103], format: v => `${Math.round(v)} %`,
     });
     draw("ratio", [...d.ratio, d.ratio[0].map(() => d.target)], {
-      sync: "window", plugins: [marked(d.marks, false), reading((u, i) => `${when(d.ratio[0][i])}: ${d.ratio[1][i] == null ? "no events" : percent(d.ratio[1][i])}`)],
+      sync: "window", plugins: [marked(d.marks, false), changed(d.changes.window), reading((u, i) => `${when(d.ratio[0][i])}: ${d.ratio[1][i] == null ? "no events" : percent(d.ratio[1][i])}`)],
       series: [{ ink: "--accent" }, even],
       range: () => { const low = Math.min(d.target, ...flat([d.ratio[1]])); const room = Math.max(100 - low, (100 - d.target) * 2, 0.0001); return [100 - room * 1.08, 100 + room * 0.06]; },
       format: v => v > 100 ? "" : percent(v),
@@ -108,7 +140,7 @@
     // Bad events have their own scale: one in a thousand would not be seen beside all of them.
     const bars = uPlot.paths.bars({ size: [0.85, 24, 2], align: 1 });
     draw("events", [d.events[0], d.events[2], d.events[1]], {
-      plugins: [reading((u, i) => d.events[1][i] == null ? `${hour(d.events[0][i])}: no data` : `${hour(d.events[0][i])}: ${count(d.events[2][i])} bad of ${count(d.events[1][i])}`)],
+      plugins: [changed(d.changes.minutes), reading((u, i) => d.events[1][i] == null ? `${hour(d.events[0][i])}: no data` : `${hour(d.events[0][i])}: ${count(d.events[2][i])} bad of ${count(d.events[1][i])}`)],
       series: [{ ink: "--burn", wash: "--burn", paths: bars, width: 0 }, { ink: "--ink-3", width: 1.25, scale: "all" }],
       range: (u, low, high) => [0, Math.max(1, (high || 0) * 1.08)], format: count, right: "all", incrs: WHOLE,
     });
