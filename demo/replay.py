@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
+from demo.changes import month
 from demo.history import history_counts
+from watchkeeper.changes import work as changes
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import Batch
 from watchkeeper.slo import ledger
@@ -15,7 +17,8 @@ from watchkeeper.store import Database, timeline
 
 
 def replay(database: Path, specs_directory: Path, now: Seconds) -> int:
-    """Record thirty days before ``now`` for every SLI of the specs; returns the minutes recorded.
+    """Record thirty days before ``now`` for every SLI of the specs, and what was changed in them;
+    returns the minutes recorded.
 
     The timeline says that these counts were replayed. Ends the demo when the specs have errors.
     """
@@ -35,6 +38,8 @@ def replay(database: Path, specs_directory: Path, now: Seconds) -> int:
                 timeline.append(conn, now, "history.replayed", f"sli/{sli}", "demo", data)
             recorded += len(batch.counts)
         with db.write() as conn:
+            for told in month(now):
+                changes.record(conn, told, changes.OURS, "demo", loaded.specs, now)
             ledger.pack(conn, now)
     finally:
         db.close()

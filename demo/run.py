@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import fcntl
 import json
+import math
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from demo import changes
 from demo.children import Children, port_from
 from demo.history import NOTE
 
@@ -29,6 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "demo" / "specs"
 FAULT = {"fail": 0.75, "delay": 0.4}
 REPORT_EVERY = 15
+INNOCENT_AFTER = 40.0
+"""Seconds after a bad release at which the shop changes something that does no harm."""
 WATCHED = "checkout-availability"
 
 
@@ -120,6 +124,17 @@ def break_or_heal(ports: Ports, broken: bool) -> None:
         pass
 
 
+def tell(ports: Ports, change: Mapping[str, object]) -> None:
+    """Record a change with Watchkeeper, as a deployment would."""
+    url = ports.url(ports.web) + "/api/v1/changes"
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(change).encode(), headers, method="POST")
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except OSError as error:
+        say(f"the change could not be recorded: {error}")
+
+
 def status_line(slo: Mapping[str, Any]) -> str:
     """One line on an SLO, for those who have no browser here."""
     attainment, left = slo["attainment"], slo["budget"]["remaining_ratio"]
@@ -141,6 +156,8 @@ class Demo:
         self.ports = Ports.choose(options.port)
         self.plan = Plan(after=options.fault_after, lasts=options.fault_seconds)
         self.broken = False
+        self.releases = 0
+        self.innocent_at = math.inf
 
     def prepare(self) -> None:
         """Write specs and history."""
@@ -200,11 +217,21 @@ class Demo:
     def follow_plan(self, elapsed: float) -> None:
         """Break or heal payments when it is time to."""
         broken = self.plan.broken(elapsed)
+        if elapsed >= self.innocent_at:
+            self.innocent_at = math.inf
+            tell(self.ports, changes.innocent(self.releases))
         if broken == self.broken:
             return
+        if broken:
+            self.releases += 1
+            self.innocent_at = elapsed + INNOCENT_AFTER
+            tell(self.ports, changes.bad_release(self.releases))
+        else:
+            tell(self.ports, changes.rolled_back(self.releases))
         break_or_heal(self.ports, broken)
         self.broken = broken
         if broken:
+            say(f"RELEASE: payments 1.6.{self.releases} is out, and it is a bad one")
             say(f"FAULT: {FAULT['fail']:.0%} of the charges fail now, the rest are slow")
             say(f"       for {self.plan.lasts:.0f} s; watch checkout burn: {self.page(WATCHED)}")
             say(f"       and who is paged: {self.ports.url(self.ports.web)}/inbox")

@@ -108,6 +108,12 @@ class TestWhatReportsSayTogether:
         change = rules.folded("k", reports([*over, start]))
         assert (change.started_at, change.ended_at) == (NOW, NOW + 60)
 
+    def test_one_that_was_done_and_is_rolled_back_later_lasted_until_then(self) -> None:
+        done = Told("Deploy", outcome=Outcome.SUCCEEDED, at=NOW)
+        undone = Told(outcome=Outcome.ROLLED_BACK, at=NOW + 60)
+        change = rules.folded("k", reports([undone, done]))
+        assert (change.started_at, change.ended_at) == (NOW, NOW + 60)
+
     def test_one_of_which_no_outcome_was_told_is_over(self) -> None:
         assert rules.folded("k", reports([Told("It is done", at=NOW)])).outcome == "succeeded"
 

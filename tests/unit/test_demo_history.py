@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo import history
+from demo import changes, history
 from demo.shape import BASE_RATE, SHARES, daily, requests_per_second, weekly
 from demo.traffic import arrivals, next_request
 
@@ -107,3 +107,14 @@ def test_bad_events_are_as_many_as_the_incident_says_while_it_lasts(drawn: Drawn
     good, total = (a[inside] for a in drawn[1]["checkout/availability"])
     share = 1 - good.sum() / total.sum()
     assert share == pytest.approx(incident.bad["checkout/availability"], abs=0.02)
+
+
+def test_the_changes_of_the_month_are_over_by_now_and_some_stand_just_before_an_incident() -> None:
+    month = list(changes.month(NOW))
+    assert len(month) > 10
+    starts = [t.started_at for t in month if t.started_at is not None]
+    assert all(NOW - 30 * 86400 < s < NOW for s in starts)
+    assert all(t.ended_at is not None and t.ended_at < NOW for t in month)
+    for incident in history.STORY[:4]:
+        began = NOW - incident.days_ago * 86400
+        assert any(0 < began - s < 600 for s in starts), incident.what

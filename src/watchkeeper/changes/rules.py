@@ -90,19 +90,16 @@ def folded(key: str, reports: Sequence[Report]) -> Change:
     """The change of which these are the reports.
 
     A function of their set: neither order of arrival nor repetition matters. It began at the
-    earliest start and ended at the latest end that was told; where none was, a change in progress
-    began when that was told, and ended when it was first told to be over. Its services are all that
-    were named; of everything else the latest word counts. ValueError when there are no reports.
+    earliest start and ended at the latest end that was told. Where no start was, it began when it
+    was first told of; where no end was, one that had been in progress ended when it was first told
+    to be over, one that was rolled back when that was told. Its services are all that were named;
+    of everything else the latest word counts. ValueError when there are no reports.
     """
     inorder = sorted({r.digest: r for r in reports}.values(), key=lambda r: (r.at, r.digest))
     told = [r.told for r in inorder]
-    going = [r.at for r in inorder if r.told.outcome is Outcome.IN_PROGRESS]
-    starts = [t.started_at for t in told if t.started_at is not None] or going
-    ends = [t.ended_at for t in told if t.ended_at is not None]
-    if going and not ends:
-        over = (r.at for r in inorder if r.told.outcome not in (None, Outcome.IN_PROGRESS))
-        ends = list(over)[:1]
-    started = min([*starts, *ends], default=min(r.at for r in inorder))
+    starts = [t.started_at for t in told if t.started_at is not None] or [r.at for r in inorder]
+    ends = [t.ended_at for t in told if t.ended_at is not None] or _over(inorder)
+    started = min([*starts, *ends])
     ended = max(ends, default=None)
     first = min(inorder, key=lambda r: (r.written_at, r.digest))
     services = tuple(dict.fromkeys(s for t in told for s in t.services))
@@ -126,6 +123,14 @@ def folded(key: str, reports: Sequence[Report]) -> Change:
         reported_at=first.written_at,
         updated_at=max(r.written_at for r in inorder),
     )
+
+
+def _over(inorder: Sequence[Report]) -> list[Seconds]:
+    """When a change of which no end was told was first told to be over."""
+    over = [r for r in inorder if r.told.outcome not in (None, Outcome.IN_PROGRESS)]
+    undone = [r.at for r in over if r.told.outcome is Outcome.ROLLED_BACK]
+    going = any(r.told.outcome is Outcome.IN_PROGRESS for r in inorder)
+    return (undone or [r.at for r in over if going])[:1] if len(inorder) > 1 else []
 
 
 def _last(told: Sequence[Told], of: Callable[[Told], V], nothing: V | str = "") -> V:

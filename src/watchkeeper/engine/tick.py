@@ -11,6 +11,7 @@ from typing import Any
 
 from watchkeeper.alerting import beating, silencing
 from watchkeeper.alerting import work as alerts_work
+from watchkeeper.changes import work as changes
 from watchkeeper.engine.board import Board
 from watchkeeper.engine.collect import Collector, Work, work_of
 from watchkeeper.kernel.clock import Seconds
@@ -188,10 +189,12 @@ class Engine:
         self.proof_of_life(broken)
 
     def tidy(self, now: Seconds) -> None:
-        """Pack closed hours of the ledger now and then."""
+        """Forget very old changes, pack closed hours of the ledger, now and then."""
         if now - self._packed_at < PACK_EVERY:
             return
         self._packed_at = now
+        with self.db.write() as conn:
+            changes.tidy(conn, now)
         packed = 1
         while packed:  # in short transactions, so that nobody who writes waits long
             with self.db.write() as conn:
