@@ -173,7 +173,8 @@ def test_the_api_is_idempotent_pages_and_refuses_what_makes_no_sense(place: Plac
         assert {**first.json(), "created": False} == again.json()
         for n in range(4):
             api.post("/changes", json={"services": ["checkout"], "version": f"9.{n}"})
-        seen, after = [], ""
+        seen: list[str] = []
+        after: str | None = ""
         while after is not None:
             found = api.get("/changes", params={"limit": 2, "after": after}).json()
             seen += [c["version"] for c in found["changes"]]
