@@ -316,6 +316,22 @@ def opsgenie(its: Provider, method: str, path: str, headers: dict[str, str], bod
     return {"result": "Request will be processed", "took": 0.1, "requestId": f"r{len(its.taken)}"}
 
 
+def grafana(its: Provider, method: str, path: str, headers: dict[str, str], body: bytes) -> object:
+    """Annotations, as Grafana's HTTP API has it."""
+    if headers.get("authorization") != "Bearer right":
+        raise RefusedError(401, {"message": "Invalid API key"})
+    if (method, path) != ("POST", "/api/annotations"):
+        raise RefusedError(404, {"message": "Not found"})
+    found = _json(headers, body)
+    known: dict[str, type] = {"time": int, "timeEnd": int, "text": str, "tags": list,
+                              "dashboardUID": str, "panelId": int}  # fmt: skip
+    _only(found, known, "annotation")
+    if not found.get("text") or found.get("timeEnd", found["time"]) < found["time"]:
+        raise RefusedError(400, {"message": "Failed to save annotation"})
+    its.taken.append(found)
+    return {"message": "Annotation added", "id": len(its.taken)}
+
+
 def anything(its: Provider, method: str, path: str, headers: dict[str, str], body: bytes) -> object:
     """A receiver of webhooks: keeps headers and body."""
     if method != "POST":

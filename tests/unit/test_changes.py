@@ -223,7 +223,7 @@ class TestKeeping:
     def test_ending_says_when_and_how_and_by_whom_in_the_timeline(self, db: Database) -> None:
         kept = record(db, deploy("checkout", NOW - 60, outcome=Outcome.IN_PROGRESS)).change
         with db.write() as conn:
-            ended = work.end(conn, kept.id, Outcome.ROLLED_BACK, "ann", NOW)
+            ended = work.end(conn, kept.id, Outcome.ROLLED_BACK, "ann", SPECS, NOW)
         assert (ended.outcome, ended.ended_at) == (Outcome.ROLLED_BACK, NOW)
         with db.read() as conn:
             last = timeline.read(conn, subject=f"change/{kept.id}")[-1]
@@ -231,7 +231,7 @@ class TestKeeping:
 
     def test_a_change_that_is_not_there_cannot_end(self, db: Database) -> None:
         with db.write() as conn, pytest.raises(NotFound, match="no change 99"):
-            work.end(conn, 99, Outcome.FAILED, "ann", NOW)
+            work.end(conn, 99, Outcome.FAILED, "ann", SPECS, NOW)
 
     def test_of_a_change_that_is_told_of_without_end_some_reports_are_kept(
         self, db: Database

@@ -70,6 +70,7 @@ CASES: dict[str, tuple[ChannelType, Any, dict[str, object], str]] = {
               {"account_sid": "AC1", "auth_token": "right", "from": "+15550100"}, "+15550101"),
     "pagerduty": (T.PAGERDUTY, providers.pagerduty, {}, "k" * 32),
     "opsgenie": (T.OPSGENIE, providers.opsgenie, {}, "right"),
+    "grafana": (T.GRAFANA, providers.grafana, {"token": "right"}, "deployment"),
     "webhook": (T.WEBHOOK, providers.anything, {"secret": "s3cret"}, ""),
 }  # fmt: skip
 

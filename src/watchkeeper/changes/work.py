@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from watchkeeper.changes import culprits as suspects
-from watchkeeper.changes import rules, store
+from watchkeeper.changes import rules, store, telling
 from watchkeeper.changes.culprits import Burning, Culprit, Scene
 from watchkeeper.changes.marks import LISTED, NOTHING, STEPS, Marked, marked
 from watchkeeper.changes.model import Change, Outcome, Report, Told
 from watchkeeper.changes.store import Wanted
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
+from watchkeeper.notify import outbox
 from watchkeeper.slo.model import Fleet, SloStatus
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import timeline
@@ -69,29 +70,33 @@ def record(conn: Connection, told: Told, door: Door, by: str, specs: Specs, now:
     fresh = store.add_report(conn, change_id, report)
     if not created:
         held = must(conn, change_id)
-        return Kept(_more(conn, held, report, now) if fresh else held, False)
+        return Kept(_more(conn, held, report, specs, now) if fresh else held, False)
     made = replace(made, id=change_id)
     store.save(conn, made)
-    _tell(conn, None, made, report.by, now)
+    _tell(conn, None, made, report.by, specs, now)
     return Kept(made, True)
 
 
-def end(conn: Connection, change_id: int, outcome: Outcome, by: str, now: Seconds) -> Change:
+def end(
+    conn: Connection, change_id: int, outcome: Outcome, by: str, specs: Specs, now: Seconds
+) -> Change:
     """A change has ended now, this way. Raises NotFound, UserError."""
     if outcome is Outcome.IN_PROGRESS:
         raise UserError("A change does not end in progress.", "succeeded, failed or rolled_back.")
     held = must(conn, change_id)
     told = Told(ended_at=max(now, held.started_at), outcome=outcome, at=now, reporter=by)
     report = Report(rules.digest(told), told, by, now)
-    return _more(conn, held, report, now) if store.add_report(conn, change_id, report) else held
+    return (
+        _more(conn, held, report, specs, now) if store.add_report(conn, change_id, report) else held
+    )
 
 
-def _more(conn: Connection, held: Change, report: Report, now: Seconds) -> Change:
+def _more(conn: Connection, held: Change, report: Report, specs: Specs, now: Seconds) -> Change:
     """Another report of a change that is known."""
     kept = store.drop_reports(conn, held.id, store.reports(conn, held.id))
     made = replace(rules.folded(held.key, kept), id=held.id)
     store.save(conn, made)
-    _tell(conn, held, made, report.by, now)
+    _tell(conn, held, made, report.by, specs, now)
     return made
 
 
@@ -184,10 +189,14 @@ def _burning(status: SloStatus) -> Burning | None:
     return Burning(status.name, status.service, status.aspect or "objective", rate)
 
 
-def _tell(conn: Connection, old: Change | None, new: Change, by: str, now: Seconds) -> None:
+def _tell(
+    conn: Connection, old: Change | None, new: Change, by: str, specs: Specs, now: Seconds
+) -> None:
     kind = "change.recorded"
     if old is not None:
         kind = "change.updated" if old.outcome is new.outcome else f"change.{new.outcome}"
     data = {"summary": new.summary, "kind": str(new.kind), "services": list(new.services),
             "outcome": str(new.outcome), "started_at": new.started_at}  # fmt: skip
     timeline.append(conn, now, kind, f"change/{new.id}", by, data)
+    if old is None or old.outcome is not new.outcome:
+        outbox.enqueue(conn, list(telling.deliveries(new, specs, now)), now)

@@ -76,7 +76,7 @@ class Changes:
         """It has ended now, this way. Raises NotFound, UserError."""
         now = self.services.clock.now()
         with self.services.db.write() as conn:
-            ended = work.end(conn, change_id, outcome, by, now)
+            ended = work.end(conn, change_id, outcome, by, self.specs(), now)
         self.services.board.post()
         return ended
 

@@ -20,7 +20,7 @@ class MessageKind(StrEnum):
     DRILL = "drill"  # a page that proves the way works
     TEST = "test"  # the test button
     VERIFY = "verify"  # carries a code that proves an address
-    STATUS = "status"  # to those who subscribed to a status page; many at once, none urgent
+    STATUS = "status"  # to subscribers of a status page or of changes; many at once, none urgent
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ class ChannelType(StrEnum):
     PAGERDUTY = "pagerduty"
     OPSGENIE = "opsgenie"
     APPRISE = "apprise"
+    GRAFANA = "grafana"  # annotations: it is told of changes
     INBOX = "inbox"  # a page of our own, for demonstrations and tests
 
 
@@ -198,10 +199,11 @@ class ChannelDefinition:
     ntfy:      url (https://ntfy.sh), token, username, password; the address is the topic
     slack:     token*, signing_secret, url (https://slack.com/api); the address is a channel or user
     matrix:    url*, token*; the address is a room id
-    webhook:   secret (signs the body); the address is a URL
+    webhook:   secret (signs the body), changes (a URL for each change); the address is a URL
     sms/voice: account_sid*, auth_token*, from*, url (https://api.twilio.com); address: E.164
     pagerduty: url (https://events.pagerduty.com); the address is the routing key
     opsgenie:  url (https://api.opsgenie.com), the address is the API key
+    grafana:   url*, token*; is told of each change; the address is a tag
     apprise:   (none); the address is an Apprise URL
     All: allow_private (false): may reach addresses of private networks; timeout ("10s");
     per_minute (a limit of messages, unlimited).

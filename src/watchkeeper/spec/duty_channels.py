@@ -39,12 +39,13 @@ SETTINGS: Mapping[ChannelType, tuple[str, ...]] = {
     ChannelType.NTFY: ("url", "token", "username", "password"),
     ChannelType.SLACK: ("token*", "signing_secret", "url"),
     ChannelType.MATRIX: ("url*", "token*"),
-    ChannelType.WEBHOOK: ("secret",),
+    ChannelType.WEBHOOK: ("secret", "changes"),
     ChannelType.SMS: _TWILIO,
     ChannelType.VOICE: _TWILIO,
     ChannelType.PAGERDUTY: ("url",),
     ChannelType.OPSGENIE: ("url",),
     ChannelType.APPRISE: (),
+    ChannelType.GRAFANA: ("url*", "token*"),
     ChannelType.INBOX: (),
 }
 """The settings of each type of channel; ``*`` marks those that must be there."""
@@ -136,8 +137,8 @@ def _check_text(settings: Reader, key: str, kind: ChannelType) -> None:
         return
     if key in SECRETS:
         _in_clear(settings, key)
-    elif key == "url":
-        _check_url(settings, text)
+    elif key in ("url", "changes"):
+        _check_url(settings, text, key)
     elif key == "from" and kind is ChannelType.EMAIL and "@" not in text:
         settings.fault("bad-address", f"'from' is '{text}'", "an e-mail address", key="from")
 
@@ -152,7 +153,7 @@ def _in_clear(settings: Reader, key: str) -> None:
     )
 
 
-def _check_url(settings: Reader, text: str) -> None:
+def _check_url(settings: Reader, text: str, key: str) -> None:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -161,11 +162,11 @@ def _check_url(settings: Reader, text: str) -> None:
         usable, password = False, None
     if not usable:
         fix = "" if "://" in text else f"write https://{text}"
-        settings.fault("bad-url", f"'url' is '{text}'", "an address such as https://…", fix, "url")
+        settings.fault("bad-url", f"'{key}' is '{text}'", "an address such as https://…", fix, key)
     elif password:
         settings.warn(
-            "secret-in-spec", "'url' holds a password", "an address without one",
-            "write username: and password: {env: NAME}", key="url",
+            "secret-in-spec", f"'{key}' holds a password", "an address without one",
+            "write username: and password: {env: NAME}", key=key,
         )  # fmt: skip
 
 

@@ -57,4 +57,8 @@ def _open(definition: ChannelDefinition) -> Transport:
             from watchkeeper.notify.channels.apprise import AppriseTransport
 
             return AppriseTransport(definition)
+        case ChannelType.GRAFANA:
+            from watchkeeper.notify.channels.grafana import GrafanaTransport
+
+            return GrafanaTransport(definition)
     raise TransportError(f"nothing sends by {definition.type}", permanent=True)
