@@ -12,6 +12,7 @@ from cronsim import CronSim, CronSimError
 
 from watchkeeper.kernel.duration import Duration
 from watchkeeper.kernel.secrets import as_text, is_reference
+from watchkeeper.spec.budget import BudgetPolicyDefinition
 from watchkeeper.spec.duty import (
     ChannelDefinition,
     EscalationPolicyDefinition,
@@ -58,6 +59,7 @@ class DutyRead:
     triage: dict[str, TriageRule] = field(default_factory=dict)
     maintenance: dict[str, MaintenanceDefinition] = field(default_factory=dict)
     alert_policies: dict[str, AlertPolicyDefinition] = field(default_factory=dict)
+    budgets: dict[str, BudgetPolicyDefinition] = field(default_factory=dict)
     readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
     """By kind and name, also of what was too wrong to be defined."""
     references: list[Reference] = field(default_factory=list)

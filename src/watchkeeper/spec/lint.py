@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from watchkeeper.kernel.duration import Duration, parse_duration
+from watchkeeper.spec.budget_fields import check_budgets
 from watchkeeper.spec.duty import BurnRule
 from watchkeeper.spec.duty_check import check_duty
 from watchkeeper.spec.model import (
@@ -35,6 +36,8 @@ def cross_check(specs: Specs, read: Read, own: Native) -> None:
     _factors(specs, own, read.findings)
     _retention(specs, read)
     critical = [(j, own.readers["Journey", n]) for n, j in specs.journeys.items() if j.critical]
+    its = {name: slo.service for name, slo in specs.slos.items()}
+    check_budgets(own.duty, specs.journeys, its, [*read.slos, *own.composites])
     check_duty(specs.duty, own.duty, specs.services, critical, read.findings)
 
 

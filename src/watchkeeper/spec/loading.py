@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from watchkeeper.spec import (
+    budget_fields,
     duty_alerts,
     duty_channels,
     duty_people,
@@ -47,6 +48,7 @@ _DUTY: Mapping[str, Callable[[Reader, DutyRead], None]] = {
     "TriageRule": duty_alerts.read_triage,
     "Maintenance": duty_alerts.read_maintenance,
     "AlertPolicy": duty_alerts.read_alert_policy,
+    "BudgetPolicy": budget_fields.read_budget_policy,
 }
 _RESPONSE: Mapping[str, Callable[[Reader, DutyRead, ResponseRead], None]] = {
     "IncidentPolicy": response_read.read_incident_policy,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from watchkeeper.kernel.duration import Duration
+from watchkeeper.spec.budget import BudgetPolicyDefinition
 from watchkeeper.spec.duty import NO_DUTY, NO_GUARDS, AlertRule, Duty, Guards
 from watchkeeper.spec.findings import Finding as Finding
 from watchkeeper.spec.findings import Place as Place
@@ -378,6 +379,7 @@ class Specs:
     alert_policies: Mapping[str, AlertPolicyDefinition]
     duty: Duty = NO_DUTY
     response: Response = NO_RESPONSE
+    budgets: Mapping[str, BudgetPolicyDefinition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

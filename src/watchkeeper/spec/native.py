@@ -31,7 +31,7 @@ APIS = (API, "watchkeeper.dev/v1")
 KINDS = (
     "Team", "Service", "Journey", "CompositeSLO", "User", "Schedule", "EscalationPolicy",
     "Channel", "Integration", "Heartbeat", "TriageRule", "Maintenance", "AlertPolicy",
-    "IncidentPolicy", "Mitigation", "StatusPage", "Tracker",
+    "IncidentPolicy", "Mitigation", "StatusPage", "Tracker", "BudgetPolicy",
 )  # fmt: skip
 JOURNEY = "watchkeeper/journey"
 ASPECT = "watchkeeper/aspect"

@@ -73,7 +73,10 @@ def resolve(read: Read, own: Native) -> Specs:
     }
     duty = resolve_duty(own.duty, services, own.teams, measured)
     response = resolve_response(own.response, duty)
-    return Specs(sources, slos, services, own.teams, own.journeys, policies, duty, response)
+    return Specs(
+        sources, slos, services, own.teams, own.journeys, policies, duty, response,
+        own.duty.budgets,
+    )  # fmt: skip
 
 
 def _both_apis(read: Read, own: Native) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from watchkeeper.spec.budget import Combine
+from watchkeeper.spec.budget_fields import KINDS as RELEASE_KINDS
+from watchkeeper.spec.budget_fields import STATES, WINDOWS
 from watchkeeper.spec.duty import ChannelType, IntegrationType, RotationKind
 from watchkeeper.spec.duty_channels import COMMON, SETTINGS, TLS
 from watchkeeper.spec.duty_fields import URGENCIES
@@ -38,6 +41,7 @@ def _whole(least: int, most: int | None = None) -> dict[str, Any]:
     return {"type": "integer", "minimum": least, **upper}
 
 
+_RELEASES = {"oneOf": [{"enum": list(RELEASE_KINDS)}, _list({"enum": list(RELEASE_KINDS)})]}
 _MATCH = {"oneOf": [TEXT, _list(TEXT)]}
 _RULES = _list(an_object(("channel",), after=_DELAY_MINUTES, channel=TEXT))
 TARGETS = _list(
@@ -207,5 +211,21 @@ DUTY: dict[str, dict[str, Any]] = {
         ),
         "anyOf": [{"required": [k]} for k in ("exhaustion", "burn", "consumed", "noData")],
     },
+    "BudgetPolicy": an_object(
+        ("services",),
+        description=TEXT,
+        services=TEXTS,
+        journeys=TEXTS,
+        slos=TEXTS,
+        window={"enum": list(WINDOWS)},
+        combine={"enum": [str(c) for c in Combine]},
+        atRisk=SHARE,
+        depleted={"anyOf": [SHARE, {"enum": [0, "0", "0%"]}]},
+        halt=an_object((), **dict.fromkeys(STATES, _RELEASES)),
+        silverBullets=_whole(0, 100),
+        longestException=FIXED,
+        hold=_DELAY_MINUTES,
+        announce=_TARGETS,
+    ),
 }
 """By kind: the schema of ``spec``. Everything but User needs one."""
