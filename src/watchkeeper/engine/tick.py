@@ -22,6 +22,8 @@ from watchkeeper.oncall import audit, drilling
 from watchkeeper.oncall import work as duty_work
 from watchkeeper.oncall.audit import Fault
 from watchkeeper.oncall.model import Site
+from watchkeeper.policy import rules as policy_rules
+from watchkeeper.policy import work as policy_work
 from watchkeeper.slo import ledger
 from watchkeeper.slo import work as slo_work
 from watchkeeper.spec import fingerprint, load
@@ -69,6 +71,7 @@ class Engine:
             ("reload", self.reload),
             ("measure and record", self.measure),
             ("evaluate and publish", self.publish),
+            ("oblige", self.oblige),
             ("alert", self.alert),
             ("drill", self.drill),
             ("follow", lambda now: self.follow_up(self.board.posting.specs, now)),
@@ -133,6 +136,20 @@ class Engine:
             with self.db.read() as conn:
                 fleet = slo_work.evaluate_fleet(conn, specs, now)
             self.board.post(fleet=fleet, ticked_at=now)
+
+    def oblige(self, now: Seconds) -> None:
+        """Note which budget policies changed their state, and announce it."""
+        specs = self.board.posting.specs
+        if not specs.budgets:
+            return
+        by_slo = policy_rules.by_definition(self.board.posting.fleet.statuses)
+        with self.db.read() as conn:
+            changed = policy_work.looked(conn, specs, by_slo, now)
+        if not changed:
+            return
+        with self.db.write() as conn:
+            policy_work.step(conn, specs, self.site, changed, now)
+        self.wake()
 
     def alert(self, now: Seconds) -> None:
         """Let the policies decide; close alerts of which nothing is heard, call for those whose

@@ -174,7 +174,8 @@ def given(conn: Connection, service: str, now: Seconds) -> list[GateException]:
 
 
 def bullets(conn: Connection, services: Sequence[str], since: Seconds) -> int:
-    """How many silver bullets were given for these services since then, those revoked unused not."""
+    """How many silver bullets were given for these services since then; unused ones that were
+    taken back do not count."""
     c = gate_exception.c
     query = select(func.count()).where(
         c.service.in_(list(services)), c.ground == str(Ground.SILVER_BULLET),

@@ -18,6 +18,7 @@ from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.changes import change_routes
 from watchkeeper.faces.api.duty import duty_router
+from watchkeeper.faces.api.gate import gate_routes
 from watchkeeper.faces.api.incidents import incident_routes
 from watchkeeper.faces.api.learning import learning_routes
 from watchkeeper.faces.api.models import CorrectionIn, SloOut
@@ -26,6 +27,7 @@ from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.changes import Changes
 from watchkeeper.faces.duty import Duty
+from watchkeeper.faces.gate import gate_of
 from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.postmortems import postmortems_of
@@ -59,6 +61,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     change_routes(router, Changes(services))
     incident_routes(router, incidents_of(duty))
     postmortem_routes(router, postmortems_of(duty))
+    gate_routes(router, gate_of(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

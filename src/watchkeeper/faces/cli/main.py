@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drill": ("drill:drill", "Fire drills: real pages that must be answered."),
     "evaluate": ("evaluate:evaluate", "Evaluate a directory once, without a server."),
     "export": ("convert:export", "Write specs in another form (OpenSLO)."),
+    "gate": ("gate:gate", "May a release go out? Error budgets decide."),
     "generate": ("generate:generate", "Make Prometheus rules or Grafana dashboards."),
     "heartbeat": ("heartbeat:heartbeat", "What must report, and how it is doing."),
     "import": ("convert:import_", "Read Sloth, Pyrra or OpenSLO files into a directory."),
