@@ -32,6 +32,7 @@ from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
 from watchkeeper.faces.web.changes import changes_routes
+from watchkeeper.faces.web.budgets import budget_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.heartbeats import heartbeat_routes
 from watchkeeper.faces.web.incident_routes import incident_routes
@@ -107,6 +108,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *action_routes(duty, services),
         *changes_routes(services),
         *incident_routes(duty, services),
+        *budget_routes(duty, services),
         *postmortem_routes(duty, services),
         *learning_routes(duty, services),
         *integration_routes(duty, services),

@@ -72,7 +72,7 @@ def _allowed(question: Question, worst: Standing) -> str:
     if worst.state is BudgetState.NO_DATA:
         return f"{said} The policy {worst.terms.policy} lets releases pass without evidence."
     state = rules.WORDS[worst.state]
-    return f"{said} The budget is {state}: a {question.kind} release may go out."
+    return f"{said} It is {state}: a {question.kind} release may go out."
 
 
 def _halted(question: Question, worst: Standing) -> str:
@@ -80,7 +80,7 @@ def _halted(question: Question, worst: Standing) -> str:
     free = [str(k) for k in ReleaseKind if str(k) not in worst.terms.halt.get(str(worst.state), ())]
     ways = f"{' and '.join(free)} releases may go out; for this one " if free else ""
     return (
-        f"{rules.why(worst)} The budget is {state}, so {kind} releases halt by the policy "
+        f"{rules.why(worst)} It is {state}, so {kind} releases halt by the policy "
         f"{worst.terms.policy}. {ways}".rstrip()
         + (" " if ways else " For this one ")
         + "somebody may ask for an exception, and somebody else may give it."

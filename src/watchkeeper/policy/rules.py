@@ -175,15 +175,15 @@ def why(now_is: Standing) -> str:
     terms = now_is.terms
     if now_is.left is None:
         return "There is no evidence yet: no requests were counted."
-    over = f"the budget of {now_is.worst}" if terms.combine == Combine.WORST else "the mean budget"
-    said = (
-        f"{over} has {share_words(now_is.left)}"
-        if now_is.left >= 0
-        else (f"{over} is {share_words(now_is.left)}")
-    )
+    whose = f"the budget of {now_is.worst}" if terms.combine == Combine.WORST else "the mean budget"
+    verb = "has" if now_is.left >= 0 else "is"
+    said = f"{whose[0].upper()}{whose[1:]} {verb} {share_words(now_is.left)}"
+    if now_is.state is BudgetState.HEALTHY:
+        return f"{said}, more than {terms.at_risk * 100:g} %."
     limit = terms.depleted if now_is.state is BudgetState.DEPLETED else terms.at_risk
-    than = "above" if now_is.state is BudgetState.HEALTHY else "not above"
-    return f"{said[0].upper()}{said[1:]}, {than} {limit * 100:g} %."
+    if limit == 0:
+        return f"{said}."
+    return f"{said}; at {limit * 100:g} % or less it is {WORDS[now_is.state]}."
 
 
 def _and(words: Sequence[str]) -> str:

@@ -72,8 +72,8 @@ def compare(
 ) -> Compared:
     """One objective; (bad, total) of both intervals, ``allowed`` is 1 − target. Pure.
 
-    Stops when the burn is at least `LEAST_BURN`, by `LEAST_BAD` errors, and so many errors would be by chance less often
-    than `SIGNIFICANT`, given the rate before, or the allowed one if that is higher.
+    Stops when the burn is at least `LEAST_BURN`, by `LEAST_BAD` errors, and so many errors would be
+    by chance less often than `SIGNIFICANT`, given the rate before, or the allowed one if higher.
     """
     (bad_0, total_0), (bad, total) = before, since
     usual = bad_0 / total_0 if total_0 > 0 else 0.0

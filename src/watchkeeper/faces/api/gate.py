@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from watchkeeper.faces.api import render
 from watchkeeper.faces.api.asked import actor, plain
 from watchkeeper.faces.gate import Gate, PolicyNow
-from watchkeeper.kernel.clock import iso
+from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.policy import rules, work
 from watchkeeper.policy.model import Decision, GateException, Question, Standing, Verdict
@@ -96,7 +96,7 @@ def _ask_routes(router: APIRouter, gate: Gate) -> None:
     @router.get("/gate/watch", tags=["gate"])
     def watch(service: Text, since: Moment) -> dict[str, Any]:
         """Does the budget burn faster since a release began than in the hour before it?"""
-        return watched_json(gate.watch(plain(service), render.seconds(since)))
+        return watched_json(gate.watch(plain(service), _at(since)))
 
 
 def _other_askers(router: APIRouter, gate: Gate) -> None:
@@ -148,6 +148,14 @@ def _of_admission(request: dict[str, Any], who: str) -> Question | None:
     return Question(plain(str(said["service"])), kind, change, plain(namespace)[:200], who)
 
 
+def _at(written: str) -> Seconds:
+    """A moment of a query. Raises UserError."""
+    try:
+        return render.seconds(float(written))
+    except ValueError:
+        return render.seconds(written)
+
+
 def _decision_routes(router: APIRouter, gate: Gate) -> None:
     @router.get("/gate/decisions", tags=["gate"])
     def list_decisions(
@@ -160,8 +168,8 @@ def _decision_routes(router: APIRouter, gate: Gate) -> None:
     ) -> dict[str, Any]:
         """Decisions, newest first. Give `next` as `after` to go on."""
         found = gate.decisions(
-            plain(service), decision, render.seconds(since) if since else None,
-            render.seconds(until) if until else None, after, limit,
+            plain(service), decision, _at(since) if since else None,
+            _at(until) if until else None, after, limit,
         )  # fmt: skip
         more = found[-1].id if len(found) == limit else None
         return {"decisions": [decision_json(d) for d in found], "next": more}
@@ -169,7 +177,7 @@ def _decision_routes(router: APIRouter, gate: Gate) -> None:
     @router.get("/gate/replay", tags=["gate"])
     def replay(since: Moment, until: Moment) -> dict[str, Any]:
         """Make the decisions of an interval again from what they followed from."""
-        found = gate.replay(render.seconds(since), render.seconds(until))
+        found = gate.replay(_at(since), _at(until))
         return {"decisions": found.count, "broken": [proof_json(p) for p in found.broken]}
 
     @router.get("/gate/decisions/{uid}", tags=["gate"])

@@ -50,6 +50,7 @@ def check(
     except WatchkeeperError as error:
         # A question that is wrong, such as a service that is not defined, is never passed over.
         if on_error == "error" or isinstance(error, UserError):
+            error.exit_status = 2
             raise
         made = {"decision": on_error, "why": f"{error.message} By --on-error={on_error} this fails "
                 f"{'open' if on_error == 'allow' else 'closed'}.", "failed": True}  # fmt: skip

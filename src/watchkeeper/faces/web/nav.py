@@ -20,6 +20,7 @@ NAV: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
             ("slos", "/", "SLOs"),
             ("services", "/services", "Services"),
             ("changes", "/changes", "Changes"),
+            ("budgets", "/budgets", "Budget policies"),
         ),
     ),
     (
