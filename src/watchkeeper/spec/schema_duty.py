@@ -225,7 +225,7 @@ DUTY: dict[str, dict[str, Any]] = {
         silverBullets=_whole(0, 100),
         longestException=FIXED,
         hold=_DELAY_MINUTES,
-        announce=_TARGETS,
+        announce=TARGETS,
     ),
 }
 """By kind: the schema of ``spec``. Everything but User needs one."""
