@@ -121,7 +121,10 @@ def test_a_pipeline_is_let_pass_is_halted_and_passes_by_an_exception_of_two_peop
     with shop.seen_by("vera", browser) as vera:
         vera.goto(f"{shop.url}/gate/{uid}")
         expect(vera.locator("main")).to_contain_text("the same ruling follows again")
-        vera.goto(shop.url + "/budgets/shop")
+        vera.goto(shop.url + "/slo/checkout-availability")
+        card = vera.locator("section", has=vera.get_by_role("heading", name="Policy in force"))
+        expect(card).to_contain_text("Feature releases halt")
+        card.get_by_role("link", name="The shop's budget").click()
         expect(vera.get_by_role("button", name="Give it")).to_have_count(0)
         expect(vera.get_by_text("Ask for an exception", exact=True)).to_have_count(0)
 

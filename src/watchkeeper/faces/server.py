@@ -31,8 +31,8 @@ from watchkeeper.faces.web.actions import action_routes
 from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
-from watchkeeper.faces.web.changes import changes_routes
 from watchkeeper.faces.web.budgets import budget_routes
+from watchkeeper.faces.web.changes import changes_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.heartbeats import heartbeat_routes
 from watchkeeper.faces.web.incident_routes import incident_routes

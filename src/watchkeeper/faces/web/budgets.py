@@ -11,10 +11,11 @@ from starlette.routing import BaseRoute, Route
 
 from watchkeeper.access.model import Permission
 from watchkeeper.faces.duty import Duty
-from watchkeeper.faces.gate import Gate, PolicyNow, gate_of
+from watchkeeper.faces.gate import PolicyNow, gate_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.acting import Acting, Form, actor, allowed, as_csv, number, refused
+from watchkeeper.faces.web.budget_card import BADGES
 from watchkeeper.faces.web.words import Badge, Bar
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds, iso
@@ -23,16 +24,9 @@ from watchkeeper.kernel.errors import UserError
 from watchkeeper.policy import rules
 from watchkeeper.policy.model import Decision, Evidence, GateException, Ground, Verdict
 from watchkeeper.spec.budget import BudgetPolicyDefinition, BudgetState, ReleaseKind
-from watchkeeper.spec.model import Specs
 
 PER_PAGE = 100
 LATEST = 10
-BADGES: Mapping[BudgetState, Badge] = {
-    BudgetState.HEALTHY: Badge("ok", "Healthy"),
-    BudgetState.AT_RISK: Badge("watch", "At risk"),
-    BudgetState.DEPLETED: Badge("spent", "Depleted"),
-    BudgetState.NO_DATA: Badge("none", "No data"),
-}
 VERDICTS: Mapping[Verdict, Badge] = {
     Verdict.ALLOW: Badge("ok", "Allowed"),
     Verdict.HALT: Badge("spent", "Halted"),
@@ -218,18 +212,6 @@ def _bullets(policy: BudgetPolicyDefinition, left: int) -> str:
     if not policy.silver_bullets:
         return ""
     return f"{left} of {policy.silver_bullets} silver bullets left this quarter"
-
-
-def in_force(gate: Gate, specs: Specs, slo: str) -> list[tuple[str, str, Badge, str]]:
-    """The policies for which an objective counts: (title, address, badge, what it means)."""
-    found = []
-    for policy in specs.budgets.values():
-        if slo not in rules.counted(policy, specs):
-            continue
-        its = rules.standing(policy, specs, gate.by_slo())
-        said = f"{rules.why(its)} {rules.obliges(its.terms, its.state)}"
-        found.append((policy.display_name, f"/budgets/{policy.name}", BADGES[its.state], said))
-    return found
 
 
 class BudgetHandlers(Acting):

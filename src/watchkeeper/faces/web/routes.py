@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
@@ -24,6 +25,7 @@ from watchkeeper.faces.web import (
     words,
 )
 from watchkeeper.faces.web.ask import Ask, chosen
+from watchkeeper.faces.web.budget_card import policies_in_force
 from watchkeeper.faces.web.contract import WebServices
 from watchkeeper.faces.web.render import Pages, frame, may_write
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
@@ -145,7 +147,8 @@ class Handlers:
             self.services.marks(service, *window), self.services.marks(service, *minutes)
         )
         health = self.services.source_health()
-        return slo_page.slo_view(detail, specs, others, health, detail.status.as_of, changes)
+        view = slo_page.slo_view(detail, specs, others, health, detail.status.as_of, changes)
+        return replace(view, policies=policies_in_force(specs, fleet, name))
 
     # -- corrections
     async def add_correction(self, request: Request) -> Response:

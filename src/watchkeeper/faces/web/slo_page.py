@@ -8,6 +8,7 @@ from typing import Any
 
 from watchkeeper.faces.web import chart_changes, charts, definition, words
 from watchkeeper.faces.web.alerts import AlertRow, BurnWindow, alert_rows, burn_windows
+from watchkeeper.faces.web.budget_card import PolicyCard
 from watchkeeper.faces.web.chart_changes import NO_CHANGES, Behind, ChartChanges
 from watchkeeper.faces.web.definition import QueryText
 from watchkeeper.faces.web.words import Badge, Bar
@@ -100,6 +101,7 @@ class SloView:
     refresh: str
     changes: Mapping[str, Behind] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    policies: Sequence[PolicyCard] = ()
 
 
 def slo_view(
