@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import postgres, postgres_url
 from tests.support.quick import quick
@@ -22,8 +22,10 @@ sys.dont_write_bytecode = False
 
 # `make test` says the same of the same commit each time: its examples are derived from the test.
 # `make fuzz` draws new ones, and prints how a failure is reproduced.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("fuzz", print_blob=True)
+# How fast the machine is says nothing of the code, so no example is too slow.
+_PATIENT = [HealthCheck.too_slow]
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=_PATIENT)
+settings.register_profile("fuzz", print_blob=True, deadline=None, suppress_health_check=_PATIENT)
 settings.load_profile(os.environ.get("WATCHKEEPER_EXAMPLES", "steady"))
 
 
