@@ -41,8 +41,8 @@ class Place:
     """A page that is open because ann was called, and the server's doors for answers."""
 
     def __init__(self, db: Database, first: str) -> None:
-        contacts = (ContactDefinition("sms", NUMBER), ContactDefinition("call", NUMBER),
-                    ContactDefinition("push", "ann"))  # fmt: skip
+        addresses = {"sms": NUMBER, "call": NUMBER, "push": "ann", "room": "U0ANN"}
+        contacts = tuple(ContactDefinition(c, a) for c, a in addresses.items())
         ann = user("ann", contacts=contacts, page=(NotifyRule(0, first), NotifyRule(300, "call")))
         everyone = {**{n: user(n) for n in ("ben", "cho", "dee")}, "ann": ann}
         self.world = World(db, specs(users=everyone, channels=CHANNELS))
@@ -90,10 +90,11 @@ def place(db: Database) -> Place:
     return Place(db, "sms")
 
 
-def pressed(value: str) -> bytes:
+def pressed(value: str, member: str = "W111") -> bytes:
     """Slack's own message about a button, with our value in it."""
     body = json.loads((PAYLOADS / "slack/block_actions.body.json").read_bytes())
     body["actions"][0]["value"] = value
+    body["user"]["id"] = member
     return b"payload=" + quote(json.dumps(body)).encode()
 
 
@@ -104,6 +105,14 @@ def test_a_button_in_slack_acknowledges_as_whoever_pressed_it(place: Place) -> N
     assert place.slack(pressed(place.signed())).status_code == 200
 
     assert (place.page.state, place.page.acked_by) == (PageState.ACKED, "primary-owner")
+
+
+def test_a_button_is_pressed_by_the_user_whose_member_id_slack_names(place: Place) -> None:
+    value = place.signed()
+
+    assert place.slack(pressed(value, member="U0ANN")).status_code == 200
+
+    assert (place.page.state, place.page.acked_by) == (PageState.ACKED, "ann")
 
 
 def test_whatever_else_slack_sends_is_taken_and_does_nothing(place: Place) -> None:

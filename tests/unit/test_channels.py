@@ -307,7 +307,7 @@ def test_a_slack_button_is_believed_only_when_slack_signed_it_lately() -> None:
     assert not slack_in.genuine(body, stamp, f"v0={made}", "k", NOW + 301)
     assert not slack_in.genuine(body + b" ", stamp, f"v0={made}", "k", NOW)
     assert not slack_in.genuine(body, stamp, f"v0={made}", "", NOW)
-    assert slack_in.pressed(body) == slack_in.Pressed("abc", "ann", "")
+    assert slack_in.pressed(body) == slack_in.Pressed("abc", "ann", "", "U1")
     assert slack_in.challenge(b'{"type":"url_verification","challenge":"c"}') == "c"
 
 

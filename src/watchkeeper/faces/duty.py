@@ -160,6 +160,10 @@ class Duty:
             raise NotFound("There is no page that this number was called for.", "Open Watchkeeper.")
         return called
 
+    def person_at(self, address: str) -> str:
+        """The user who has this address; '' when nobody has."""
+        return next((user for user, _ in at(self.specs(), address)), "") if address else ""
+
     def note_status(self, provider_id: str, said: str, failed: bool) -> None:
         """A provider's later word; when it failed after all, the next way is tried."""
 

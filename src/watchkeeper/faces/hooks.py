@@ -63,7 +63,7 @@ class Hooks:
         try:
             tap = self.duty.tap(pressed.value)
             # The link is the message's; who pressed is whom Slack names.
-            who = pressed.user or tap.user
+            who = self.duty.person_at(pressed.member) or pressed.user or tap.user
             self.duty.do_tap(Tap(tap.page_id, tap.action, who, tap.expires))
         except WatchkeeperError as error:
             return PlainTextResponse(error.message)

@@ -138,8 +138,8 @@ def _next(page: Page, now: Seconds) -> str:
         return "none: acknowledged for good"
     when = text.duration(max(0.0, page.due_at - now))
     if page.state is PageState.ACKED:
-        what = "snooze ends" if page.snoozed_until is not None else "acknowledgement expires"
-        return f"{what} in {when}"
+        why = "snooze ends" if page.snoozed_until is not None else "calls again"
+        return f"{why} in {when}"
     return f"{_next_step(page)} in {when}" if page.due_at > now else f"{_next_step(page)} now"
 
 

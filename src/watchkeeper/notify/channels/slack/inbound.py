@@ -19,11 +19,12 @@ _STAMP = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button was pressed: its signed value, and who pressed it."""
+    """A button was pressed: its signed value, and who pressed it, by name and by member id."""
 
     value: str
     user: str
     response_url: str
+    member: str = ""
 
 
 def genuine(body: bytes, stamp: str, given: str, secret: str, now: Seconds) -> bool:
@@ -52,7 +53,8 @@ def pressed(body: bytes) -> Pressed | None:
     if not isinstance(first, dict) or not isinstance(user, dict) or "value" not in first:
         return None
     who = str(user.get("username") or user.get("name") or user.get("id") or "")
-    return Pressed(str(first["value"]), who, str(payload.get("response_url", "")))
+    url, member = str(payload.get("response_url", "")), str(user.get("id") or "")
+    return Pressed(str(first["value"]), who, url, member)
 
 
 def _object(body: bytes) -> dict[str, Any]:
