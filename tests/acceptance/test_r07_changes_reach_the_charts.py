@@ -261,9 +261,10 @@ def test_ten_thousand_changes_are_few_marks_and_do_not_slow_the_page(place: Plac
 
 def _slo_seconds(place: Place) -> float:
     def once() -> float:
-        began = time.perf_counter()
+        # Of the processor, in this process, which serves the page too: others may keep it busy.
+        began = time.process_time()
         place.get(f"/slo/{SLO}")
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     once()
     return min(once() for _ in range(5))

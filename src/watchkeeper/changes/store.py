@@ -203,10 +203,13 @@ def overlapping(
     conn: Connection, names: Sequence[str], start: Seconds, end: Seconds, limit: int
 ) -> list[Change]:
     """Changes of these services that were under way in [start, end), the latest start first."""
-    c = change.c
-    ids = select(change_service.c.change_id).where(_overlaps(names, start, end))
+    c, s = change.c, change_service.c
+    # The index alone says which are the latest; only those are read whole.
+    last = select(s.started_at, s.change_id).where(_overlaps(names, start, end)).distinct()
+    last = last.order_by(s.started_at.desc(), s.change_id.desc()).limit(limit)
+    ids = [row.change_id for row in conn.execute(last)]
     query = select(change).where(c.id.in_(ids)).order_by(c.started_at.desc(), c.id.desc())
-    return [_change(row) for row in conn.execute(query.limit(limit)).mappings()]
+    return [_change(row) for row in conn.execute(query).mappings()]
 
 
 def count_by_step(

@@ -186,7 +186,8 @@ def _burning(status: SloStatus) -> Burning | None:
     rate = status.burn_rate.get("1h")
     if rate is None or rate <= BURNS:
         return None
-    return Burning(status.name, status.service, status.aspect or "objective", rate)
+    what = status.aspect or f"objective “{status.display_name or status.name}”"
+    return Burning(status.name, status.service, what, rate)
 
 
 def _tell(
