@@ -115,7 +115,7 @@ def test_a_page_that_a_person_resolved_does_not_come_back(db: Database) -> None:
 def test_ten_flaps_are_one_page_that_is_told_to_be_over_twice(db: Database) -> None:
     world = World(db)
     flap(world, 10, every=45)
-    world.run(3600)
+    world.run(3600, every=5)
 
     (page,) = pages(world)
     assert (page.state, page.alerts, page.due_at) == (PageState.RESOLVED, 10, None)
