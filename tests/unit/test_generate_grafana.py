@@ -10,6 +10,9 @@ from typing import Any
 
 import promql_parser
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tests.support.definitions import slo, specs
 from watchkeeper.slo import metric_names
@@ -77,6 +80,41 @@ def test_a_board_has_what_grafana_asks_for(
     assert {"time", "templating", "annotations", "panels", "links", "tags"} <= set(board)
     known = {"row", "stat", "table", "timeseries", "bargauge"}
     assert {panel["type"] for panel in board["panels"]} <= known
+
+
+def missing(said: object, kept: object, path: str = "") -> Iterator[str]:
+    """What of ``said`` is not in ``kept``."""
+    if isinstance(said, dict) and isinstance(kept, dict):
+        for key, value in said.items():
+            if key in kept:
+                yield from missing(value, kept[key], f"{path}.{key}")
+            elif value not in (None, [], {}, "", False):
+                yield f"{path}.{key}"
+    elif isinstance(said, list) and isinstance(kept, list) and len(said) == len(kept):
+        for a, b in zip(said, kept, strict=True):
+            yield from missing(a, b, f"{path}[]")
+    elif said != kept:
+        yield path
+
+
+@pytest.mark.parametrize(("source", "name", "board"), CASES)
+def test_grafanas_own_schema_knows_every_word_of_a_board(
+    source: GrafanaSource, name: str, board: dict[str, Any]
+) -> None:
+    # Read into the types that Grafana generates from its schema, and written back: what it does not
+    # know is lost, and a value of another type is refused or changed.
+    register_default_plugins()
+    kept = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+    # Grafana itself writes this into each query variable, though its schema lacks it.
+    assert set(missing(board, kept)) <= {".templating.list[].definition"}
+
+
+def test_a_word_that_grafana_does_not_know_is_noticed() -> None:
+    register_default_plugins()
+    board = boards("watchkeeper")["fleet.json"]
+    board["panels"][1]["fieldConfig"]["defaults"]["unitt"] = "percent"
+    kept = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+    assert ".panels[].fieldConfig.defaults.unitt" in set(missing(board, kept))
 
 
 @pytest.mark.parametrize(("source", "name", "board"), CASES)

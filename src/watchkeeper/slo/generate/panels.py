@@ -52,7 +52,6 @@ def stat(title: str, expr: str, *, unit: str, steps: Steps, decimals: int | None
             "justifyMode": "auto",
             "orientation": "auto",
             "textMode": "auto",
-            "wideLayout": True,
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         },
     }
