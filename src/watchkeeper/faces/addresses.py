@@ -8,6 +8,8 @@ from dataclasses import replace
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.kernel.secrets import is_reference, resolve
 from watchkeeper.notify.addresses import shown
+from watchkeeper.notify.guarded import shown as shown_url
+from watchkeeper.notify.model import MessageKind
 from watchkeeper.notify.outbox import Delivery
 from watchkeeper.spec.duty import TargetKind
 from watchkeeper.spec.model import Specs
@@ -21,7 +23,18 @@ def shown_in(specs: Specs, channel: str, address: str) -> str:
 
 def shown_rows(specs: Specs, rows: Sequence[Delivery]) -> list[Delivery]:
     """Deliveries as people may read them."""
-    return [replace(row, address=shown_in(specs, row.channel, row.address)) for row in rows]
+    return [
+        replace(row, address=_without_name(row.address) if row.kind is MessageKind.STATUS
+                else shown_in(specs, row.channel, row.address))
+        for row in rows
+    ]  # fmt: skip
+
+
+def _without_name(address: str) -> str:
+    """A subscriber's address, of which only editors see the whole."""
+    if "://" in address:
+        return shown_url(address)
+    return "…@" + address.rpartition("@")[2]
 
 
 def meant(specs: Specs, channel: str, given: str) -> str:

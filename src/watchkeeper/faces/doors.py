@@ -22,12 +22,13 @@ class Free(StrEnum):
 
     OPEN = "open"
     OWN_AUTH = "own auth"  # the address or the body carries a key that the handler checks
+    PUBLISHED = "published"  # open while the page that the path names is public; else READ
 
 
 Needs = Permission | Free
 READ, PUSH, RESPOND = Permission.READ, Permission.PUSH, Permission.RESPOND
 EDIT, ADMINISTER = Permission.EDIT, Permission.ADMINISTER
-OPEN, OWN_AUTH = Free.OPEN, Free.OWN_AUTH
+OPEN, OWN_AUTH, PUBLISHED = Free.OPEN, Free.OWN_AUTH, Free.PUBLISHED
 
 Row = tuple[str, str, Needs] | tuple[str, str, Needs, str]
 
@@ -266,6 +267,26 @@ TABLE: Sequence[Row] = (
     ("GET", "/api/v1/changes/culprits", READ),
     ("GET", "/api/v1/changes/{change_id}", READ),
     ("POST", "/api/v1/changes/{change_id}/end", PUSH),
+    # -- status pages
+    ("GET", "/status", READ),
+    ("GET", "/status/{name}/subscribers", EDIT),
+    ("GET", "/status/{name}/subscribers.csv", EDIT),
+    ("POST", "/status/{name}/subscribers/{id}/remove", EDIT),
+    ("GET", "/status/{name}", PUBLISHED, "status:name"),
+    ("GET", "/status/{name}/history", PUBLISHED, "status:name"),
+    ("GET", "/status/{name}/history/{month}", PUBLISHED, "status:name"),
+    ("GET", "/status/{name}/incidents/{id}", PUBLISHED, "status:name"),
+    ("GET", "/status/{name}/history.atom", PUBLISHED, "status:name"),
+    ("GET", "/status/{name}/history.rss", PUBLISHED, "status:name"),
+    ("GET", "/status/{name}/api/v2/{rest:path}", PUBLISHED, "status:name"),
+    ("POST", "/status/{name}/subscribe", PUBLISHED, "status:name"),
+    ("GET POST", "/status/{name}/s/{signed}", OWN_AUTH),  # of a subscriber
+    ("GET", "/api/v1/status-pages", READ),
+    ("GET", "/api/v1/status-pages/{name}", READ),
+    ("GET", "/api/v1/status-pages/{name}/subscribers", EDIT),
+    ("POST", "/api/v1/status-pages/{name}/subscribers", EDIT),
+    ("DELETE", "/api/v1/status-pages/{name}/subscribers/{subscriber_id}", EDIT),
+    ("GET", "/api/v1/incidents/{incident_id}/templates", READ),
     # -- objectives
     ("POST", "/api/v1/backtest", READ),  # it asks, and changes nothing
     ("GET", "/", READ),

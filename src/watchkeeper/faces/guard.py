@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from dataclasses import replace
 from html import escape
 from urllib.parse import quote, urlsplit
 
@@ -65,12 +66,14 @@ class Guard:
         clock: Clock,
         anonymous: frozenset[Scope],
         team_of: TeamOf = lambda kind, name: None,
+        published: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self.app = app
         self.db = db
         self.clock = clock
         self.anonymous = anonymous
         self.team_of = team_of
+        self.published = published
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Let the request pass, or answer it here."""
@@ -85,6 +88,9 @@ class Guard:
     async def _refusal(self, request: Request) -> Response | None:
         found = needed(request.method, request.scope["path"])
         request.state.principal = None
+        if found.needs is Free.PUBLISHED and not self.published(found.name):
+            # Whether there is no such page or one that is not public, a stranger is told the same.
+            found = replace(found, needs=Permission.READ)
         if isinstance(found.needs, Free):
             # Whoever else is signed in has no say at a door that has a key of its own.
             return None

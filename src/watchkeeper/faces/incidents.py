@@ -156,12 +156,15 @@ class Incidents:
         public: bool = False,
         phase: str = "",
         components: Sequence[str] = (),
+        headline: str = "",
+        impact: str = "",
     ) -> Incident:
         """A status update. Raises NotFound, UserError."""
         return self._do(
             lambda conn, now: work.update(
                 conn, self.specs(), self.site, incident_id, text, by, now,
-                public=public, phase=phase, components=components,
+                public=public, phase=phase, components=components, headline=headline,
+                impact=impact,
             )
         )  # fmt: skip
 

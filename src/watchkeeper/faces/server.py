@@ -26,6 +26,7 @@ from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
 from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.signin import signin_routes
+from watchkeeper.faces.status.pages import status_pages_of
 from watchkeeper.faces.teams import team_of
 from watchkeeper.faces.web.actions import action_routes
 from watchkeeper.faces.web.alert_routes import alert_routes
@@ -41,6 +42,7 @@ from watchkeeper.faces.web.learning_routes import learning_routes
 from watchkeeper.faces.web.postmortem_routes import postmortem_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.faces.web.silences import silence_routes
+from watchkeeper.faces.web.status_routes import status_routes
 from watchkeeper.faces.web.whatif import whatif_routes
 from watchkeeper.kernel.errors import WatchkeeperError
 
@@ -66,8 +68,9 @@ def build_server(
                 await run_in_threadpool(loop.stop)
 
     duty = duty or duty_of(services)
+    status_pages = status_pages_of(duty)
     return Starlette(
-        routes=_routes(services, duty),
+        routes=[*status_routes(status_pages, services), *_routes(services, duty)],
         middleware=[
             Middleware(IntakeDoor, intake=doors_of(services, duty.wake)),
             Middleware(
@@ -76,6 +79,7 @@ def build_server(
                 clock=services.clock,
                 anonymous=anonymous,
                 team_of=team_of(services),
+                published=status_pages.published,
             ),
             Middleware(GZipMiddleware, minimum_size=1500, compresslevel=5),
         ],

@@ -29,6 +29,9 @@ Time = float | str
 State = Literal["triggered", "investigating", "identified", "mitigated", "resolved"]
 Kind = Literal["message", "note", "decision", "action", "detected", "change"]
 Phase = Literal["", "investigating", "identified", "monitoring", "resolved"]
+ComponentState = Literal[
+    "", "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"
+]
 Why = Annotated[str, Field(max_length=2000)]
 Said = Annotated[str, Field(min_length=1, max_length=20_000)]
 
@@ -82,12 +85,17 @@ class StateIn(Strict):
 
 
 class UpdateIn(Strict):
-    """A status update; `public` ones are shown on public status pages."""
+    """A status update; `public` ones are shown on public status pages, under `headline`.
+
+    `impact`: how the components are from now on; without, as the severity says.
+    """
 
     text: Said
     public: bool = False
     phase: Phase = ""
     components: Names = []
+    headline: str = Field("", max_length=300)
+    impact: ComponentState = ""
 
 
 class EntryIn(Strict):
@@ -284,7 +292,8 @@ def _acting(router: APIRouter, incidents: Incidents) -> None:
         """A status update; says when the next one is due."""
         after = incidents.update(
             incident_id, plain(body.text), by(request), public=body.public, phase=body.phase,
-            components=[plain(c) for c in body.components],
+            components=[plain(c) for c in body.components], headline=plain(body.headline),
+            impact=body.impact,
         )  # fmt: skip
         return incident_json(after, ())
 

@@ -26,12 +26,14 @@ from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.changes import Changes
+from watchkeeper.faces.api.status import status_routes
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.gate import gate_of
 from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
+from watchkeeper.faces.status.pages import status_pages_of
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
 from watchkeeper.slo.contract import status_json
 
@@ -62,6 +64,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     incident_routes(router, incidents_of(duty))
     postmortem_routes(router, postmortems_of(duty))
     gate_routes(router, gate_of(duty))
+    status_routes(router, status_pages_of(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -15,6 +15,9 @@ from watchkeeper.kernel.errors import UserError
 STATES = click.Choice(["triggered", "investigating", "identified", "mitigated", "resolved"])
 KINDS = click.Choice(["message", "note", "decision", "action", "detected", "change"])
 PHASES = click.Choice(["investigating", "identified", "monitoring", "resolved"])
+IMPACTS = click.Choice([
+    "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"
+])  # fmt: skip
 TIMES = ("began", "detected", "acknowledged", "mitigated", "resolved")
 OPEN = ("triggered", "investigating", "identified", "mitigated")
 incident_id = click.argument("incident_id", metavar="INCIDENT", type=click.IntRange(1))
@@ -169,6 +172,8 @@ def state(
 @click.option("--public", is_flag=True, help="Shown on public status pages.")
 @click.option("--phase", type=PHASES, help="Default: that of the state.")
 @click.option("--component", "components", multiple=True, help="Of a status page.")
+@click.option("--headline", default="", help="Its title on public status pages from now on.")
+@click.option("--impact", type=IMPACTS, help="How the components are; default: by severity.")
 @common.api_options
 @common.json_option
 def update(
@@ -177,12 +182,15 @@ def update(
     public: bool,
     phase: str | None,
     components: tuple[str, ...],
+    headline: str,
+    impact: str | None,
     url: str,
     token: str | None,
     as_json: bool,
 ) -> None:
     """Post a status update; says when the next one is due."""
-    body = {"text": text, "public": public, "phase": phase or "", "components": components}
+    body = {"text": text, "public": public, "phase": phase or "", "components": components,
+            "headline": headline, "impact": impact or ""}  # fmt: skip
     _said(_post(url, token, incident_id, "updates", body), as_json)
 
 

@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "silence": ("alert:silence", "Call nobody for some alerts, for a time."),
     "simulate": ("simulate:simulate", "Who would be paged, when, by what: scenarios for CI."),
     "status": ("status:status", "Show the state of every SLO."),
+    "status-page": ("status_page:status_page", "Status pages: show, export, subscribers."),
     "token": ("token:token", "Make, list and revoke API tokens."),
     "verify": ("verify:verify", "Timelines are unaltered; action items are in their trackers."),
     "user": ("user:user", "Add people, give them roles and passwords."),

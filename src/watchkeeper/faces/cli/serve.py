@@ -132,6 +132,8 @@ def _run(
     from watchkeeper.faces.duty import Duty
     from watchkeeper.faces.server import build_server, run
     from watchkeeper.faces.services import Services
+    from watchkeeper.faces.status.export import Exporter, then
+    from watchkeeper.faces.status.pages import status_pages_of
 
     with common.open_db(db) as database:
         clock = steady_clock(database)
@@ -140,10 +142,11 @@ def _run(
         site = site_of(database, url)
         pager = build_pager(database, engine.board, site, clock)
         engine.wake, engine.site = pager.wake, site
-        engine.follow_up = build_follower(database, engine.board, site, clock).step
+        follow = build_follower(database, engine.board, site, clock).step
         if deadman is not None:
             engine.proof_of_life = lambda broken: deadman.report([f.text for f in broken])
         duty = Duty(database, engine.board, clock, site, pager.wake)
+        engine.follow_up = then(follow, Exporter(status_pages_of(duty)).step)
         services = Services(
             database, engine.board, clock, os.environ.get("WATCHKEEPER_DEMO_NOTE", "")
         )

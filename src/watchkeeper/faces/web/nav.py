@@ -10,6 +10,7 @@ NAV: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
         (
             ("alerts", "/alerts", "Alerts"),
             ("incidents", "/incidents", "Incidents"),
+            ("status", "/status", "Status pages"),
             ("oncall", "/oncall", "On call"),
             ("inbox", "/inbox", "Inbox"),
         ),

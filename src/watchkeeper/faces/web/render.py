@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,13 +13,15 @@ from starlette.types import Scope as AsgiScope
 
 from watchkeeper import __version__
 from watchkeeper.access.model import Principal, Scope
+from watchkeeper.faces.assets import STATIC, static_url
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.contract import WebServices
 from watchkeeper.faces.web.nav import NAV
 from watchkeeper.slo.model import Fleet, Look
 
+__all__ = ["STATIC", "Frame", "Pages", "Static", "environment", "static_url"]
+
 HERE = Path(__file__).resolve().parent
-STATIC = HERE / "static"
 THEMES = ("light", "dark")
 THEME_COOKIE = "wk_theme"
 YEAR = 31_536_000
@@ -40,20 +40,10 @@ class Static(StaticFiles):
         return answer
 
 
-@cache
-def static_url(name: str) -> str:
-    """The address of a static file, with its hash, so that a new version is fetched at once."""
-    try:
-        digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
-    except OSError:
-        return f"/static/{name}"
-    return f"/static/{name}?v={digest}"
-
-
 def environment() -> Environment:
     """The templates: everything is escaped, an unknown name is an error."""
     found = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader([HERE / "templates", HERE.parent / "status" / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,154 @@
+"""A place with a public and an internal status page, two days of measurements, and incidents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.support.alert_place import Place
+from tests.support.duty import SITE
+from watchkeeper.faces.incidents import Incidents
+from watchkeeper.faces.status.pages import StatusPages
+from watchkeeper.incidents.keeping import By
+from watchkeeper.spec import load_text
+from watchkeeper.spec.duty import ChannelDefinition
+
+DAY = 86_400.0
+ANN = By("ann", "web")
+PAGES = """
+apiVersion: watchkeeper/v1
+kind: Service
+metadata: {name: checkout}
+spec: {}
+---
+apiVersion: watchkeeper/v1
+kind: Service
+metadata: {name: payments}
+spec: {}
+---
+apiVersion: openslo/v1
+kind: DataSource
+metadata: {name: pushed}
+spec: {type: push}
+---
+apiVersion: watchkeeper/v1
+kind: Journey
+metadata: {name: checkout}
+spec: {service: checkout, source: pushed, window: 30d, availability: {target: 99%, total: checkout}}
+---
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {name: mail}
+spec: {type: email, settings: {host: 127.0.0.1, port: 1, tls: none, from: Shop <status@shop.example>}}
+---
+apiVersion: watchkeeper/v1
+kind: Channel
+metadata: {name: hooks}
+spec: {type: webhook, settings: {secret: {env: WK_TEST_HOOKS}, allow_private: true}}
+---
+apiVersion: watchkeeper/v1
+kind: StatusPage
+metadata: {name: shop, displayName: Shop status}
+spec:
+  public: true
+  channel: mail
+  webhooks: hooks
+  components:
+    - {name: checkout, title: Checkout, description: Cart and payment, journeys: [checkout]}
+    - {name: cards, title: Card payments, services: [payments]}
+    - {name: accounts, title: Accounts, slos: [checkout-availability]}
+---
+apiVersion: watchkeeper/v1
+kind: StatusPage
+metadata: {name: partners, displayName: Partner status}
+spec:
+  public: true
+  components: [{name: feed, title: Product feed, services: [feeds]}]
+---
+apiVersion: watchkeeper/v1
+kind: StatusPage
+metadata: {name: staff, displayName: Staff status}
+spec:
+  channel: mail
+  components:
+    - {name: checkout, title: Checkout, journeys: [checkout]}
+    - {name: cards, title: Card payments, services: [payments]}
+---
+apiVersion: watchkeeper/v1
+kind: Service
+metadata: {name: feeds}
+spec: {}
+---
+apiVersion: watchkeeper/v1
+kind: Maintenance
+metadata: {name: tuning}
+spec:
+  match: [service=payments]
+  start: 2026-01-04T02:00
+  duration: 2h
+  rrule: FREQ=WEEKLY
+  reason: the secret database moves
+  statusPages: [shop]
+  title: Card payments are being tuned
+  text: Payments by card may wait for some minutes.
+  components: [cards]
+"""
+
+
+def pages() -> Any:  # noqa: ANN401 - what a place's specs are made of
+    """The definitions, read as users write them."""
+    loaded = load_text(PAGES)
+    assert loaded.specs is not None, [str(f) for f in loaded.errors]
+    return loaded.specs
+
+
+class StatusPlace(Place):
+    """The whole application with status pages."""
+
+    def __init__(self, folder: Path, **channels: ChannelDefinition) -> None:
+        super().__init__(folder)
+        found, known = pages(), self.world.specs
+        duty = replace(
+            known.duty,
+            channels={**known.duty.channels, **found.duty.channels, **channels},
+            maintenance=found.duty.maintenance,
+        )
+        services = {**found.services, **known.services}
+        response = replace(
+            known.response, status_pages=found.response.status_pages
+        )
+        self.world.specs = replace(known, services=services, duty=duty, response=response)
+        self.board.post(specs=self.world.specs)
+        self.incidents = Incidents(self.db, self.board, self.world.clock, SITE, self.step)
+        self.status = StatusPages(self.db, self.board, self.world.clock, SITE, self.step)
+
+    def back(self, days: float) -> None:
+        """Go back so many days, to let something happen there."""
+        self.world.clock.seconds -= days * DAY
+
+
+def told_of(place: StatusPlace) -> int:
+    """An open incident of which the public was told twice, and one long over. Its number."""
+    its, clock = place.incidents, place.world.clock
+    now = clock.now()
+    clock.seconds = now - 9 * DAY
+    old = its.declare("db-7 is on fire", "SEV1", ANN, services=("payments",))
+    its.update(old.id, "Cards are refused.", ANN, public=True, components=("cards",))
+    clock.seconds = now - 9 * DAY + 1800
+    its.update(old.id, "Most cards work again.", ANN, public=True, phase="monitoring")
+    clock.seconds = now - 9 * DAY + 3600
+    its.set_state(old.id, "resolved", "", ANN)
+    clock.seconds = now - 1500
+    made = its.declare("Checkout answers 500 from shard eu-3", "SEV2", ANN, services=("checkout",))
+    its.say(made.id, "decision", "We roll back release 4.2, Bob broke it", ANN)
+    its.update(made.id, "Looking at shard eu-3.", ANN)
+    clock.seconds = now - 1200
+    its.update(made.id, "Some orders fail.\nWe look into it.", ANN,
+               public=True, components=("checkout",), phase="investigating",
+               headline="Orders fail for some")
+    clock.seconds = now - 300
+    its.update(made.id, "A faulty release is being taken back.", ANN, public=True,
+               phase="identified")
+    clock.seconds = now
+    return made.id
