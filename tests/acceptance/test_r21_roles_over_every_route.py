@@ -223,6 +223,27 @@ OPEN_TO: Mapping[str, set[str]] = {
     "PATCH /api/v1/incidents/{incident_id}/entries/{number}": RESPONDERS,
     "POST /api/v1/incidents/{incident_id}/links": RESPONDERS,
     "PUT /api/v1/incidents/{incident_id}/roles/{role}": RESPONDERS,
+    "GET /api/v1/incidents/{incident_id}/templates": VIEWERS,
+    # status pages: the one that is asked for does not exist, which a stranger is not told
+    "GET /status": VIEWERS,
+    "GET /status/{name}": VIEWERS,
+    "GET /status/{name}/history": VIEWERS,
+    "GET /status/{name}/history/{month}": VIEWERS,
+    "GET /status/{name}/incidents/{id}": VIEWERS,
+    "GET /status/{name}/history.atom": VIEWERS,
+    "GET /status/{name}/history.rss": VIEWERS,
+    "GET /status/{name}/api/v2/{rest:path}": VIEWERS,
+    "POST /status/{name}/subscribe": VIEWERS,
+    "GET /status/{name}/s/{signed}": ANY,
+    "POST /status/{name}/s/{signed}": ANY,
+    "GET /status/{name}/subscribers": EDITORS,
+    "GET /status/{name}/subscribers.csv": EDITORS,
+    "POST /status/{name}/subscribers/{id}/remove": EDITORS,
+    "GET /api/v1/status-pages": VIEWERS,
+    "GET /api/v1/status-pages/{name}": VIEWERS,
+    "GET /api/v1/status-pages/{name}/subscribers": EDITORS,
+    "POST /api/v1/status-pages/{name}/subscribers": EDITORS,
+    "DELETE /api/v1/status-pages/{name}/subscribers/{subscriber_id}": EDITORS,
     # oneself
     "POST /signout": VIEWERS,
     "POST /account/password": VIEWERS,
@@ -299,6 +320,8 @@ NAMES = {
     "policies": "shop",
     "users": "vera",
     "channels": "push",
+    "status": "none-such",
+    "status-pages": "none-such",
 }
 """What {name} stands for, by the word before it."""
 
@@ -412,6 +435,15 @@ def test_only_these_doors_ask_for_no_principal() -> None:
         "/v2/alerts/{rest:path}",
         "/api/v2/alerts",
         "/ical/{rest:path}",
+        "/status/{name}",
+        "/status/{name}/history",
+        "/status/{name}/history/{month}",
+        "/status/{name}/incidents/{id}",
+        "/status/{name}/history.atom",
+        "/status/{name}/history.rss",
+        "/status/{name}/api/v2/{rest:path}",
+        "/status/{name}/subscribe",
+        "/status/{name}/s/{signed}",
     }
 
 

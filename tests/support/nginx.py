@@ -68,3 +68,33 @@ def nginx(directory: Path) -> Iterator[tuple[str, Path]]:
     finally:
         backend.shutdown()
         backend.server_close()
+
+
+_FILES = """
+daemon off;
+master_process off;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  types {{ text/html html; text/css css; image/svg+xml svg; font/woff2 woff2;
+          application/json json; application/rss+xml rss; application/atom+xml atom; }}
+  access_log off;
+  client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
+  uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
+  server {{ listen 127.0.0.1:{port}; root {root}; }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def serving_files(directory: Path, root: Path) -> Iterator[str]:
+    """The URL of a running nginx that serves the files below ``root``."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    assert program, "nginx is not installed: apt-get install nginx-light"
+    port, config = free_port(), directory / "nginx.conf"
+    config.write_text(_FILES.format(dir=directory, port=port, root=root))
+    with running([program, "-p", str(directory), "-c", str(config)], directory / "nginx.out"):
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(url + "/"), 20, "nginx answers")
+        yield url

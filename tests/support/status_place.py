@@ -40,7 +40,9 @@ spec: {service: checkout, source: pushed, window: 30d, availability: {target: 99
 apiVersion: watchkeeper/v1
 kind: Channel
 metadata: {name: mail}
-spec: {type: email, settings: {host: 127.0.0.1, port: 1, tls: none, from: Shop <status@shop.example>}}
+spec:
+  type: email
+  settings: {host: 127.0.0.1, port: 1, tls: none, from: Shop <status@shop.example>}
 ---
 apiVersion: watchkeeper/v1
 kind: Channel
@@ -115,9 +117,7 @@ class StatusPlace(Place):
             maintenance=found.duty.maintenance,
         )
         services = {**found.services, **known.services}
-        response = replace(
-            known.response, status_pages=found.response.status_pages
-        )
+        response = replace(known.response, status_pages=found.response.status_pages)
         self.world.specs = replace(known, services=services, duty=duty, response=response)
         self.board.post(specs=self.world.specs)
         self.incidents = Incidents(self.db, self.board, self.world.clock, SITE, self.step)
@@ -144,11 +144,18 @@ def told_of(place: StatusPlace) -> int:
     its.say(made.id, "decision", "We roll back release 4.2, Bob broke it", ANN)
     its.update(made.id, "Looking at shard eu-3.", ANN)
     clock.seconds = now - 1200
-    its.update(made.id, "Some orders fail.\nWe look into it.", ANN,
-               public=True, components=("checkout",), phase="investigating",
-               headline="Orders fail for some")
+    its.update(
+        made.id,
+        "Some orders fail.\nWe look into it.",
+        ANN,
+        public=True,
+        components=("checkout",),
+        phase="investigating",
+        headline="Orders fail for some",
+    )
     clock.seconds = now - 300
-    its.update(made.id, "A faulty release is being taken back.", ANN, public=True,
-               phase="identified")
+    its.update(
+        made.id, "A faulty release is being taken back.", ANN, public=True, phase="identified"
+    )
     clock.seconds = now
     return made.id

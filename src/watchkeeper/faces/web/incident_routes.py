@@ -15,6 +15,7 @@ from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
+from watchkeeper.faces.status.pages import status_pages_of
 from watchkeeper.faces.web import incident_views as views
 from watchkeeper.faces.web.acting import (
     Acting,
@@ -32,6 +33,7 @@ from watchkeeper.incidents.export import as_document, as_markdown
 from watchkeeper.incidents.impact import sentence
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.rules import TIMES
+from watchkeeper.incidents.status.model import PHASES, WORDS
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.spec.model import Specs
@@ -48,6 +50,7 @@ class IncidentHandlers(Acting):
         super().__init__(services)
         self.duty, self.incidents = duty, incidents_of(duty)
         self.postmortems, self.learning = postmortems_of(duty), learning_of(duty)
+        self.status = status_pages_of(duty)
 
     # -- the list
     def listed(self, request: Request) -> Response:
@@ -147,6 +150,8 @@ class IncidentHandlers(Acting):
         """What to do next, who does what, what happened."""
         specs = self._specs()
         view = self._room(request)
+        templates = self.status.templates(view.row.id)
+        asked = request.query_params.get("template", "")
         components = {
             c.name: c.title for p in specs.response.status_pages.values() for c in p.components
         }
@@ -161,6 +166,10 @@ class IncidentHandlers(Acting):
             severities=list(specs.response.severities.values()),
             users=list(specs.duty.users.values()),
             components=list(components.items()),
+            templates=templates,
+            chosen=next((t for t in templates if t.name == asked), None),
+            phases=PHASES,
+            impacts=[(str(level), word) for level, word in WORDS.items()],
             times=[(n, n.removesuffix("_at")) for n in TIMES],
             may_respond=allowed(request, Permission.RESPOND),
             postmortem=self.postmortems.of_incident(view.row.id),
@@ -237,10 +246,12 @@ def _id(request: Request) -> int:
 
 
 def _update(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
-    component = form.get("component", "")
+    phase = form.get("phase", "")
     return its.incidents.update(
         incident, form.get("text", ""), by, public=form.get("public") == "1",
-        components=[component] if component else [],
+        phase=phase if phase in PHASES else "", headline=form.get("headline", ""),
+        impact=form.get("impact", ""),
+        components=[k.partition(":")[2] for k in form if k.startswith("component:")],
     )  # fmt: skip
 
 

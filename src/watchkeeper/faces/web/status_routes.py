@@ -119,17 +119,19 @@ class StatusHandlers(Acting):
 
     def passed(self, request: Request) -> Response:
         """What a subscriber's link is for, with a button: scanners of mail follow links."""
-        page, signed = self.status.page(_name(request)), request.path_params["signed"]
-        its, who = self.status.passed(page.name, signed)
+        name, signed = _name(request), request.path_params["signed"]
+        its, who = self.status.passed(name, signed)
+        page = self.status.page(name)
         body = site.manage(page, served(page.name), its.action, signed, who)
         return Response(body, media_type=HTML, headers={"Cache-Control": "no-store"})
 
     def used(self, request: Request, form: Form) -> Response:
         """Confirm, choose, leave. A mail program's one-click POST (RFC 8058) leaves."""
-        page, signed = self.status.page(_name(request)), request.path_params["signed"]
+        name, signed = _name(request), request.path_params["signed"]
         act = form.get("act", "leave")
-        its, _ = self.status.passed(page.name, signed)
-        self.status.use(page.name, signed, act, _chosen(form))
+        its, _ = self.status.passed(name, signed)
+        self.status.use(name, signed, act, _chosen(form))
+        page = self.status.page(name)
         if its.action == "confirm":
             said = ["You will be told of incidents. Each mail has a link to unsubscribe."]
             return _said(page, "You are subscribed", said)
@@ -211,7 +213,9 @@ class StatusHandlers(Acting):
 
     def _trouble(self, request: Request, error: WatchkeeperError) -> Response:
         page = self.status.specs().response.status_pages.get(_name(request))
-        if page is None:
+        known = getattr(request.state, "principal", None) is not None
+        if page is None or not (page.public or known):
+            # A link that is no longer good says nothing of a page inside, not even its name.
             page = StatusPageDefinition("", "Status", _NOWHERE)
         status = error.http_status
         lines = [error.message, error.hint]

@@ -88,6 +88,11 @@ class Story:
         """When it was last told of."""
         return self.posts[0].at if self.posts else self.began
 
+    @property
+    def said(self) -> str:
+        """The last words that somebody wrote."""
+        return next((p.text for p in self.posts if p.number), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:

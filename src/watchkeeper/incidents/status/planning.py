@@ -12,7 +12,7 @@ from watchkeeper.incidents.status.rules import listed, public_id, touched
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.spec.duty import MaintenanceDefinition
 from watchkeeper.spec.model import Specs
-from watchkeeper.spec.response import UPDATE_TEMPLATES, StatusPageDefinition, UpdateTemplate
+from watchkeeper.spec.response import UPDATE_TEMPLATES, StatusPageDefinition
 
 AHEAD = 30 * 86_400.0
 """How far ahead planned work is announced."""
@@ -84,15 +84,6 @@ def filled(specs: Specs, incident: Incident, phase: str, now: Seconds) -> list[F
         if t.severity in ("", incident.severity)
     ]  # fmt: skip
     return sorted(found, key=lambda f: not f.fits)
-
-
-def unknown_fields(template: UpdateTemplate) -> list[str]:
-    """Words in braces that are no fields."""
-    import re
-
-    known = {"components", "severity", "began", "next"}
-    used = re.findall(r"\{([^{}]*)\}", template.text + template.headline)
-    return [u for u in dict.fromkeys(used) if u not in known]
 
 
 def _fill(text: str, words: dict[str, str]) -> str:

@@ -177,7 +177,7 @@ def story(page: StatusPageDefinition, case: Case, world: World) -> Story | None:
         title=title or _title(page, shown, worst(levels)),
         level=worst(levels) if levels else level_of(its.severity, order),
         phase=posts[-1].phase if posts else _PHASE_OF.get(its.state, "investigating"),
-        began=posts[0].at if page.public or not posts else min(its.declared_at, posts[0].at),
+        began=posts[0].at if page.public else min([its.declared_at, *(p.at for p in posts)]),
         posts=posts[::-1],
         components=shown,
         monitoring_at=next((p.at for p in posts if p.phase == "monitoring"), None),

@@ -9,11 +9,14 @@ from sqlalchemy import Connection
 from watchkeeper.incidents.status import messages, rules, store, work
 from watchkeeper.incidents.status.messages import Envelope
 from watchkeeper.incidents.status.rules import World
+from watchkeeper.incidents.status.store import Notice
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify import bulk, outbox
 from watchkeeper.oncall.model import Site
 from watchkeeper.spec.model import Specs
 
+MOST_NOTICES = 50
+"""Notices that concern nobody which one transaction puts away."""
 BATCH = 200
 """Messages that one transaction writes. The next batch comes when half of them have gone."""
 
@@ -28,10 +31,22 @@ def _room(conn: Connection) -> bool:
 
 
 def tell(conn: Connection, specs: Specs, site: Site, now: Seconds, batch: int = BATCH) -> int:
-    """Write the next batch. Returns how many messages."""
-    notice = store.next_notice(conn) if _room(conn) else None
-    if notice is None:
+    """Write the next batch, of the oldest notice for which there is one. How many messages."""
+    if not _room(conn):
         return 0
+    for _ in range(MOST_NOTICES):
+        notice = store.next_notice(conn)
+        if notice is None:
+            break
+        done = _batch(conn, specs, site, notice, now, batch)
+        if done:
+            return done
+    return 0
+
+
+def _batch(
+    conn: Connection, specs: Specs, site: Site, notice: Notice, now: Seconds, batch: int
+) -> int:
     page = specs.response.status_pages.get(notice.page)
     found = work.cases(conn, [notice.incident_id])
     story = rules.story(page, found[0], World(specs)) if page and found else None
