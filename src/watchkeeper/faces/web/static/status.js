@@ -11,7 +11,7 @@
     if (document.hidden || Date.now() - read < EVERY || busy()) return;
     read = Date.now();
     try {
-      const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+      const answer = await fetch(location.pathname, { cache: "no-cache" });
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const main = page.querySelector("main");
