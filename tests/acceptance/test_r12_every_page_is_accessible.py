@@ -141,7 +141,7 @@ def test_the_checker_finds_what_is_wrong(browser: Browser, tmp_path: Path) -> No
     wrong.write_text(
         "<!doctype html><html lang=en><title>t</title><style>:root{color-scheme:light dark}</style>"
         "<main><h1>t</h1><img src=''>"
-        "<p style='color:light-dark(#000,#222);background:light-dark(#fff,#000)'>x</p>"
+        "<p style='color:light-dark(#000,#222);background:light-dark(#fff,#000)'>dim words</p>"
         "</main>"
     )
     with page_in(browser) as page:
