@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tests.support.alert_place import Place
 from tests.support.duty import SITE
@@ -13,6 +12,7 @@ from watchkeeper.faces.status.pages import StatusPages
 from watchkeeper.incidents.keeping import By
 from watchkeeper.spec import load_text
 from watchkeeper.spec.duty import ChannelDefinition
+from watchkeeper.spec.model import Specs
 
 DAY = 86_400.0
 ANN = By("ann", "web")
@@ -98,7 +98,7 @@ spec:
 """
 
 
-def pages() -> Any:  # noqa: ANN401 - what a place's specs are made of
+def pages() -> Specs:
     """The definitions, read as users write them."""
     loaded = load_text(PAGES)
     assert loaded.specs is not None, [str(f) for f in loaded.errors]

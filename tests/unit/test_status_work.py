@@ -115,9 +115,10 @@ def test_the_limit_holds_for_a_network_and_empties_with_time(db: Database) -> No
 
 def test_an_update_names_components_and_states_that_exist(db: Database) -> None:
     made = told(db)
-    for wrong in ({"components": ("chekout",)}, {"impact": "bad"}):
+    for components, impact in ((("chekout",), ""), ((), "bad")):
         with db.write() as conn, pytest.raises(UserError):
-            incidents.update(conn, SPECS, SITE, made.id, "x", ANN, T0 + 30, **wrong)  # type: ignore[arg-type]
+            incidents.update(conn, SPECS, SITE, made.id, "x", ANN, T0 + 30,
+                             components=components, impact=impact)  # fmt: skip
 
 
 def bulk(key: str, due: float = T0) -> NewDelivery:
