@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.people import House, routes_of
+from tests.support.status_place import status_doors
 from watchkeeper.access.model import Role, Scope
 from watchkeeper.access.work import create_token
 from watchkeeper.faces.doors import DOORS, Free, needed
@@ -224,26 +225,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "POST /api/v1/incidents/{incident_id}/links": RESPONDERS,
     "PUT /api/v1/incidents/{incident_id}/roles/{role}": RESPONDERS,
     "GET /api/v1/incidents/{incident_id}/templates": VIEWERS,
-    # status pages: the one that is asked for does not exist, which a stranger is not told
-    "GET /status": VIEWERS,
-    "GET /status/{name}": VIEWERS,
-    "GET /status/{name}/history": VIEWERS,
-    "GET /status/{name}/history/{month}": VIEWERS,
-    "GET /status/{name}/incidents/{id}": VIEWERS,
-    "GET /status/{name}/history.atom": VIEWERS,
-    "GET /status/{name}/history.rss": VIEWERS,
-    "GET /status/{name}/api/v2/{rest:path}": VIEWERS,
-    "POST /status/{name}/subscribe": VIEWERS,
-    "GET /status/{name}/s/{signed}": ANY,
-    "POST /status/{name}/s/{signed}": ANY,
-    "GET /status/{name}/subscribers": EDITORS,
-    "GET /status/{name}/subscribers.csv": EDITORS,
-    "POST /status/{name}/subscribers/{id}/remove": EDITORS,
-    "GET /api/v1/status-pages": VIEWERS,
-    "GET /api/v1/status-pages/{name}": VIEWERS,
-    "GET /api/v1/status-pages/{name}/subscribers": EDITORS,
-    "POST /api/v1/status-pages/{name}/subscribers": EDITORS,
-    "DELETE /api/v1/status-pages/{name}/subscribers/{subscriber_id}": EDITORS,
+    **status_doors(ANY, VIEWERS, EDITORS),
     # oneself
     "POST /signout": VIEWERS,
     "POST /account/password": VIEWERS,

@@ -159,3 +159,29 @@ def told_of(place: StatusPlace) -> int:
     )
     clock.seconds = now
     return made.id
+
+
+def status_doors(everybody: set[str], viewers: set[str], editors: set[str]) -> dict[str, set[str]]:
+    """For whom the doors of status pages are, asked of a page that does not exist: a stranger is
+    not told so."""
+    return {
+        "GET /status": viewers,
+        "GET /status/{name}": viewers,
+        "GET /status/{name}/history": viewers,
+        "GET /status/{name}/history/{month}": viewers,
+        "GET /status/{name}/incidents/{id}": viewers,
+        "GET /status/{name}/history.atom": viewers,
+        "GET /status/{name}/history.rss": viewers,
+        "GET /status/{name}/api/v2/{rest:path}": viewers,
+        "POST /status/{name}/subscribe": viewers,
+        "GET /status/{name}/s/{signed}": everybody,
+        "POST /status/{name}/s/{signed}": everybody,
+        "GET /status/{name}/subscribers": editors,
+        "GET /status/{name}/subscribers.csv": editors,
+        "POST /status/{name}/subscribers/{id}/remove": editors,
+        "GET /api/v1/status-pages": viewers,
+        "GET /api/v1/status-pages/{name}": viewers,
+        "GET /api/v1/status-pages/{name}/subscribers": editors,
+        "POST /api/v1/status-pages/{name}/subscribers": editors,
+        "DELETE /api/v1/status-pages/{name}/subscribers/{subscriber_id}": editors,
+    }
