@@ -25,8 +25,8 @@ from watchkeeper.faces.api.models import CorrectionIn, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
-from watchkeeper.faces.changes import Changes
 from watchkeeper.faces.api.status import status_routes
+from watchkeeper.faces.changes import Changes
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.gate import gate_of
 from watchkeeper.faces.incidents import incidents_of
