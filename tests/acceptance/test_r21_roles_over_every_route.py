@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.people import House, routes_of
-from tests.support.status_place import status_doors
+from tests.support.status_place import STATUS_FREE, status_doors
 from watchkeeper.access.model import Role, Scope
 from watchkeeper.access.work import create_token
 from watchkeeper.faces.doors import DOORS, Free, needed
@@ -417,15 +417,7 @@ def test_only_these_doors_ask_for_no_principal() -> None:
         "/v2/alerts/{rest:path}",
         "/api/v2/alerts",
         "/ical/{rest:path}",
-        "/status/{name}",
-        "/status/{name}/history",
-        "/status/{name}/history/{month}",
-        "/status/{name}/incidents/{id}",
-        "/status/{name}/history.atom",
-        "/status/{name}/history.rss",
-        "/status/{name}/api/v2/{rest:path}",
-        "/status/{name}/subscribe",
-        "/status/{name}/s/{signed}",
+        *STATUS_FREE,
     }
 
 

@@ -185,3 +185,17 @@ def status_doors(everybody: set[str], viewers: set[str], editors: set[str]) -> d
         "POST /api/v1/status-pages/{name}/subscribers": editors,
         "DELETE /api/v1/status-pages/{name}/subscribers/{subscriber_id}": editors,
     }
+
+
+STATUS_FREE = (
+    "/status/{name}",
+    "/status/{name}/history",
+    "/status/{name}/history/{month}",
+    "/status/{name}/incidents/{id}",
+    "/status/{name}/history.atom",
+    "/status/{name}/history.rss",
+    "/status/{name}/api/v2/{rest:path}",
+    "/status/{name}/subscribe",
+    "/status/{name}/s/{signed}",
+)
+"""Doors that ask for no principal while the page is public, or have a key of their own."""
