@@ -134,12 +134,12 @@ def act(chance: random.Random, minute: int, oracle: Oracle, played: Played) -> N
                 played.holdings[role] = replace(held, offered_to="ben", offered_at=now)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=2)
 @given(st.integers(0, 2**32))
 def test_each_notice_comes_once_and_in_its_minute_through_a_week(seed: int) -> None:
     chance, oracle, played = random.Random(seed), Oracle(), declared()
     told = 0
-    for minute in range(WEEK // 7):
+    for minute in range(WEEK):
         if minute and chance.random() < 0.03:
             act(chance, minute, oracle, played)
         got = Counter((str(n.kind), n.role) for n in played.step(START + minute * MINUTE))

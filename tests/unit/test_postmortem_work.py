@@ -250,7 +250,7 @@ def test_what_is_written_is_found_by_its_words(desk: Desk) -> None:
 
     def found(text: str, *states: str) -> list[int]:
         with desk.world.db.read() as conn:
-            return [h.postmortem_id for h in store_words.search(conn, text, states)]
+            return [h.postmortem_id for h in store_words.search(conn, text, states)[0]]
 
     assert found("POOL rolled") == [1]
     assert found("pools, roll") == [1]  # by the stem
@@ -275,7 +275,7 @@ def test_what_has_the_words_in_its_title_comes_first(desk: Desk) -> None:
     bring("Kafka is full", "# B\n\nDisks.\n")
     bring("Disks", "# C\n\nNothing of it.\n")
     with desk.world.db.read() as conn:
-        assert [h.postmortem_id for h in store_words.search(conn, "kafka full")] == [2, 1]
+        assert [h.postmortem_id for h in store_words.search(conn, "kafka full")[0]] == [2, 1]
 
 
 def test_one_written_elsewhere_is_brought(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
 
 T = TypeVar("T")
+MOST_FOUND = 30
 
 
 @dataclass
@@ -49,12 +50,12 @@ class Postmortems:
             return store.find(conn, states=states, owner=owner, before=before, limit=limit)
 
     def search(
-        self, text: str, states: Sequence[str] = (), limit: int = 50
+        self, text: str, states: Sequence[str] = (), limit: int = MOST_FOUND
     ) -> tuple[Sequence[Postmortem], int]:
         """Postmortems with all these words, the best first, and how many there are in all."""
         with self.db.read() as conn:
-            hits = store_words.search(conn, text, states)
-            return store.by_ids(conn, [h.postmortem_id for h in hits[:limit]]), len(hits)
+            hits, total = store_words.search(conn, text, states, limit)
+            return store.by_ids(conn, [h.postmortem_id for h in hits]), total
 
     def get(self, postmortem_id: int) -> Postmortem:
         """One. Raises NotFound."""
@@ -131,7 +132,7 @@ class Postmortems:
             )
         )
 
-    def feed(self, limit: int = 50) -> Sequence[Postmortem]:
+    def feed(self, limit: int = MOST_FOUND) -> Sequence[Postmortem]:
         """Those that are published, newest first."""
         with self.db.read() as conn:
             return store.published(conn, limit=limit)

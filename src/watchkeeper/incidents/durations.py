@@ -29,12 +29,23 @@ class Durations:
 
 def durations(incident: Incident) -> Durations:
     """The times of an incident."""
-    start = incident.began_at if incident.began_at is not None else incident.detected_at
+    return between(
+        incident.began_at, incident.detected_at, incident.acknowledged_at, incident.mitigated_at,
+        incident.resolved_at,
+    )  # fmt: skip
+
+
+def between(
+    began: Seconds | None, detected: Seconds | None, acknowledged: Seconds | None,
+    mitigated: Seconds | None, resolved: Seconds | None,
+) -> Durations:  # fmt: skip
+    """The times between these moments."""
+    start = began if began is not None else detected
     return Durations(
-        _between(incident.began_at, incident.detected_at),
-        _between(incident.detected_at, incident.acknowledged_at),
-        _between(start, incident.mitigated_at),
-        _between(start, incident.resolved_at),
+        _between(began, detected),
+        _between(detected, acknowledged),
+        _between(start, mitigated),
+        _between(start, resolved),
     )
 
 

@@ -281,13 +281,22 @@ def append(conn: Connection, incident_id: int, new: NewEntry, now: Seconds) -> E
     if found is None:
         raise LookupError(f"incident {incident_id}")
     made = chain.link(found, new, now)
-    values = {n: getattr(made, n) for n in Entry.__slots__ if n != "id"}
-    values.update(kind=str(made.kind), data=json.dumps(dict(made.data)))
-    query = insert(incident_entry).values(**values).returning(incident_entry.c.id)
+    query = insert(incident_entry).values(**entry_values(made)).returning(incident_entry.c.id)
     entry_id = int(conn.execute(query).scalar_one())
-    head = {"entries": made.number, "head": made.digest}
-    conn.execute(update(incident).where(incident.c.id == incident_id).values(**head))
+    note_head(conn, incident_id, made)
     return replace(made, id=entry_id)
+
+
+def note_head(conn: Connection, incident_id: int, last: Entry) -> None:
+    """Keep how far a timeline goes."""
+    head = {"entries": last.number, "head": last.digest}
+    conn.execute(update(incident).where(incident.c.id == incident_id).values(**head))
+
+
+def entry_values(made: Entry) -> dict[str, Any]:
+    """An entry as its row; whoever writes rows by themselves keeps the chain (see `chain`)."""
+    values = {n: getattr(made, n) for n in Entry.__slots__ if n != "id"}
+    return {**values, "kind": str(made.kind), "data": json.dumps(dict(made.data))}
 
 
 def entries(

@@ -118,7 +118,8 @@ def _words(document: Document) -> Iterator[Finding]:
 
 
 def _causes(document: Document) -> Iterator[Finding]:
-    for part in (Part.ROOT_CAUSE, Part.FACTORS, Part.WHYS):
+    # Whoever is named under what went wrong is taken for a cause, whatever the sentence says.
+    for part in (Part.ROOT_CAUSE, Part.FACTORS, Part.WHYS, Part.WRONG):
         for block in document.within(part):
             for named in NAMED.finditer(block.text):
                 better = "Name the change or the condition; a person is no cause."

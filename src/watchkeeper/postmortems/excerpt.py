@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import re
 
-from watchkeeper.postmortems.document import parse, unfilled
+from watchkeeper.postmortems.document import unfilled
 from watchkeeper.postmortems.terms import stem, tokens
 
 MOST = 200
 _WORD = re.compile(r"[^\W_]+")
+_MARKS = re.compile(r"^[-*+>|\s]+|[*`]+|\|\s*$")
 
 
 def excerpt(source: str, asked: str) -> str:
-    """The block of the text that has most of the words, cut around the first of them."""
+    """The paragraph of the text that has most of the words, cut around the first of them.
+
+    Lines are looked at as they stand: to parse the Markdown of fifty texts would take longer than
+    to find them among thousands.
+    """
     wanted = set(tokens(asked))
-    blocks = [b.text for b in parse(source).blocks if b.kind != "head" and not unfilled(b.text)]
-    best = max(blocks, key=lambda b: len(wanted & set(tokens(b))), default="")
-    return around(" ".join(best.split()), asked)
+    best, most = "", -1
+    for line in source.splitlines():
+        said = line.casefold()
+        has = sum(word in said for word in wanted)
+        if has > most and not said.startswith(("#", "|-", "| -")) and not unfilled(line):
+            best, most = line, has
+    return around(_MARKS.sub("", " ".join(best.split())), asked)
 
 
 def around(text: str, asked: str, most: int = MOST) -> str:

@@ -6,6 +6,7 @@ usually happens; the mean is beside it since it is asked for, and n says on how 
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,10 +128,13 @@ def _group(name: str, happened: Sequence[Happened]) -> Group:
 
 
 def _time(seconds: Sequence[float | None]) -> Time:
-    known = [s for s in seconds if s is not None]
+    known = sorted(s for s in seconds if s is not None)
     if not known:
         return Time(0, None, None)
-    return Time(len(known), statistics.median(known), statistics.fmean(known))
+    # `statistics.median` sorts once more and asks of each value whether it is a number.
+    middle = len(known) // 2
+    median = known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
+    return Time(len(known), median, math.fsum(known) / len(known))
 
 
 def closure(name: str, promised: Sequence[Promised], now: Seconds) -> Closure:

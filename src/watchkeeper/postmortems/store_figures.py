@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from watchkeeper.incidents.durations import durations
-from watchkeeper.incidents.model import Incident, IncidentState
+from watchkeeper.incidents.durations import between
 from watchkeeper.incidents.store import incident, incident_part
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.postmortems.figures import Happened, Promised
@@ -35,17 +34,11 @@ def happened(
         c.mitigated_at, c.resolved_at,
     ).where(*within)  # fmt: skip
     found = []
-    for number, at, graded, began, detected, acknowledged, mitigated, resolved in conn.execute(
-        query.order_by(c.id)
-    ):
-        its = Incident(
-            number, "", graded, IncidentState.RESOLVED, at, "", 0, began_at=began,
-            detected_at=detected, acknowledged_at=acknowledged, mitigated_at=mitigated,
-            resolved_at=resolved,
-        )  # fmt: skip
+    for number, at, graded, *moments in conn.execute(query.order_by(c.id)):
+        took = between(*moments)
         named_parts = parts.get(number, {})
         services, causes = (tuple(named_parts.get(k, ())) for k in ("service", "cause"))
-        found.append(Happened(at, graded, durations(its), services, causes))
+        found.append(Happened(at, graded, took, services, causes))
     return found
 
 

@@ -6,6 +6,7 @@ postmortems that have all words, the last one perhaps only begun, and ranks them
 
 from __future__ import annotations
 
+import heapq
 import math
 import re
 from collections.abc import Sequence
@@ -71,15 +72,17 @@ def index(conn: Connection, postmortem_id: int, title: str, text: str) -> None:
     insert_rows(conn, postmortem_word, rows)
 
 
-def search(conn: Connection, text: str, states: Sequence[str] = ()) -> list[Hit]:
-    """Postmortems with all these words, the best first; of equals the newest.
+def search(
+    conn: Connection, text: str, states: Sequence[str] = (), most: int = 50
+) -> tuple[list[Hit], int]:
+    """The best postmortems with all these words, of equals the newest; and how many there are.
 
     The last word may be only begun, so that something is found while one types. What stands
     between quotes must be there to the letter, but for capitals.
     """
     asked = list(dict.fromkeys(tokens(text)))
     if not asked:
-        return []
+        return [], 0
     total = int(conn.execute(select(func.count()).select_from(postmortem)).scalar_one())
     # Rare words first: what they leave is soon few, and of the others only that is asked.
     begun = asked[-1]
@@ -95,10 +98,11 @@ def search(conn: Connection, text: str, states: Sequence[str] = ()) -> list[Hit]
             if before is None or number in before
         }
         if not ranks:
-            return []
+            return [], 0
     phrases = [p.casefold() for p in _PHRASE.findall(text) if p.strip()]
     kept = _narrowed(conn, ranks or {}, states, phrases)
-    return sorted((Hit(n, r) for n, r in kept.items()), key=lambda h: (-h.rank, -h.postmortem_id))
+    best = heapq.nlargest(most, ((rank, number) for number, rank in kept.items()))
+    return [Hit(number, rank) for rank, number in best], len(kept)
 
 
 def _count(conn: Connection, word: str, begun: bool) -> int:

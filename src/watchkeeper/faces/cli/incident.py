@@ -413,14 +413,19 @@ def verify(incident_id: int | None, url: str, token: str | None, as_json: bool) 
     if as_json:
         common.emit_json(found)
     else:
-        for t in found["timelines"]:
-            click.echo(f"{t['incident']}  {t['entries']} entries  {t['head']}")
-        for b in found["broken"]:
-            click.echo(f"incident {b['incident']}, entry {b['entry']}: {b['what']}", err=True)
-        said = f"{len(found['broken'])} altered." if found["broken"] else "All are as written."
-        click.echo(said, err=True)
+        print_timelines(found)
     if found["broken"]:
         sys.exit(1)
+
+
+def print_timelines(found: dict[str, Any]) -> None:
+    """Each timeline with its last digest; where one was altered."""
+    for t in found["timelines"]:
+        click.echo(f"{t['incident']}  {t['entries']} entries  {t['head']}")
+    for b in found["broken"]:
+        click.echo(f"incident {b['incident']}, entry {b['entry']}: {b['what']}", err=True)
+    said = f"{len(found['broken'])} altered." if found["broken"] else "All are as written."
+    click.echo(said, err=True)
 
 
 def _post(url: str, token: str | None, incident_id: int, verb: str, body: object) -> Any:  # noqa: ANN401
