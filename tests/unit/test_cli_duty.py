@@ -41,7 +41,7 @@ class Shell:
         )
         made = specs(escalation_policies={"default": daily})
         self.world = World(db, made)
-        board = Board()
+        self.board = board = Board()
         board.post(specs=made, ticked_at=START)
         services = Services(db, board, self.world.clock)
         duty = Duty(db, board, self.world.clock, SITE, self._wake)

@@ -112,8 +112,13 @@ class Learning:
             return knowing.proofs(conn, self.clock.now())
 
     # -- figures
-    def figures(self, days: int, service: str = "", severity: str = "") -> Figures:
-        """How incidents of the last days went. Raises UserError."""
+    def figures(
+        self, days: int, service: str = "", severity: str = "", most: int | None = None
+    ) -> Figures:
+        """How incidents of the last days went; of causes and services only the ``most`` frequent.
+
+        Raises UserError.
+        """
         if not 1 <= days <= MOST_DAYS:
             raise UserError(f"{days} days cannot be shown.", f"Ask for 1 to {MOST_DAYS}.")
         until = self.clock.now()
@@ -121,7 +126,8 @@ class Learning:
         with self.db.read() as conn:
             happened = store_figures.happened(conn, since, until, service, severity)
             promised = store_figures.promised(conn, since, until)
-        return figures(happened, promised, list(self.specs().response.severities), since, until)
+        order = list(self.specs().response.severities)
+        return figures(happened, promised, order, since, until, most)
 
     # -- the digest
     def digests(self) -> Sequence[Subscription]:

@@ -77,7 +77,7 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of it for an interval."""
+    """All of it for an interval. ``left_out``: how many causes and services are not listed."""
 
     since: Seconds
     until: Seconds
@@ -88,38 +88,46 @@ class Figures:
     by_month: Sequence[Group]
     items: Closure
     items_by_type: Sequence[Closure]
+    left_out: Mapping[str, int]
 
 
 def figures(
     happened: Sequence[Happened], promised: Sequence[Promised], severities: Sequence[str],
-    since: Seconds, until: Seconds,
+    since: Seconds, until: Seconds, most: int | None = None,
 ) -> Figures:  # fmt: skip
-    """The figures of [since, until). An incident with two causes counts with both."""
+    """The figures of [since, until). An incident with two causes counts with both.
+
+    ``most``: of causes and services only so many, the most frequent.
+    """
     known = {name: i for i, name in enumerate(severities)}
-    by_severity = _grouped(happened, lambda h: (h.severity,))
+    by_severity, _ = _grouped(happened, lambda h: (h.severity,))
     by_severity.sort(key=lambda g: (known.get(g.name, len(known)), g.name))
-    by_month = {g.name: g for g in _grouped(happened, lambda h: (month(h.at),))}
+    by_month = {g.name: g for g in _grouped(happened, lambda h: (month(h.at),))[0]}
+    by_cause, causes = _grouped(happened, lambda h: h.causes or (UNKNOWN,), most)
+    by_service, services = _grouped(happened, lambda h: h.services or (UNKNOWN,), most)
     return Figures(
         since, until, _group("all", happened), by_severity,
-        _grouped(happened, lambda h: h.causes or (UNKNOWN,)),
-        _grouped(happened, lambda h: h.services or (UNKNOWN,)),
+        by_cause, by_service,
         [by_month.get(m, _group(m, ())) for m in months(since, until)],
         closure("all", promised, until),
         [closure(t, [p for p in promised if p.type == t], until)
          for t in sorted({p.type for p in promised})],
+        {"cause": causes, "service": services},
     )  # fmt: skip
 
 
 def _grouped(
-    happened: Sequence[Happened], names: Callable[[Happened], Iterable[str]]
-) -> list[Group]:
-    """By name, the most frequent first."""
+    happened: Sequence[Happened], names: Callable[[Happened], Iterable[str]],
+    most: int | None = None,
+) -> tuple[list[Group], int]:  # fmt: skip
+    """By name, the most frequent first; and how many are left out."""
     found: dict[str, list[Happened]] = {}
     for each in happened:
         for name in names(each):
             found.setdefault(name, []).append(each)
-    groups = [_group(name, each) for name, each in found.items()]
-    return sorted(groups, key=lambda g: (-g.count, g.name))
+    order = sorted(found, key=lambda name: (-len(found[name]), name))
+    shown = order[:most]
+    return [_group(name, found[name]) for name in shown], len(order) - len(shown)
 
 
 def _group(name: str, happened: Sequence[Happened]) -> Group:

@@ -22,7 +22,8 @@ def verify(
     """Confirm that no timeline was altered and every action item exists and agrees.
 
     Recomputes the digests of every incident's timeline; asks GitHub, GitLab and Jira for each
-    action item that lives there. With INCIDENT only that one's timeline. Exit status 1 when something is not as it should be.
+    action item that lives there. With INCIDENT only that one's timeline. Exit status 1 when
+    something is not as it should be.
     """
     api = common.Api(url, token)
     items = items and incident_id is None

@@ -131,7 +131,7 @@ class LearningHandlers(Acting):
     # -- figures
     def figures(self, request: Request) -> Response:
         """How incidents go: how often, how long, by what; never by whom."""
-        asked, found = self._figures(request)
+        asked, found = self._figures(request, MOST_GROUPS)
         specs = self.duty.specs()
         items = found.items
         by = [("Severity", found.by_severity), ("Cause", found.by_cause),
@@ -144,8 +144,8 @@ class LearningHandlers(Acting):
             + f" in {words.plural(asked['days'], 'day')}",
             lead=[(f"To {name}", *cell)
                   for name, cell in zip(TIMES, group_cells(found.all), strict=True)],
-            groups=[(title, [(g.name, g.count, group_cells(g)) for g in groups[:MOST_GROUPS]],
-                     max(0, len(groups) - MOST_GROUPS)) for title, groups in by],
+            groups=[(title, [(g.name, g.count, group_cells(g)) for g in groups],
+                     found.left_out.get(title.lower(), 0)) for title, groups in by],
             bars=month_bars(found), trend=trend_words(found), months=found.by_month,
             cells=group_cells, items=items, closed=closed, late=late,
             in_time=text.percent(items.in_time / items.due, 0) if items.due else text.NOTHING,
@@ -163,12 +163,12 @@ class LearningHandlers(Acting):
             return as_json("incident-figures", [dict(zip(HEAD, r, strict=True)) for r in rows])
         return as_csv("incident-figures", HEAD, rows)
 
-    def _figures(self, request: Request) -> tuple[dict[str, Any], Figures]:
+    def _figures(self, request: Request, most: int | None = None) -> tuple[dict[str, Any], Figures]:
         asked = request.query_params
         days = asked.get("days", "")
         known = int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 365
         named = {k: asked.get(k, "")[:200].replace("\0", "") for k in ("service", "severity")}
-        found = self.learning.figures(min(max(known, 1), 3660), **named)
+        found = self.learning.figures(min(max(known, 1), 3660), **named, most=most)
         return {"days": min(max(known, 1), 3660), **named}, found
 
     # -- proof
