@@ -28,7 +28,7 @@ def around(
 ) -> list[Change]:
     """The changes around an incident, in the order of time."""
     chance = random.Random(f"{issue.name}/{issue.since}/{seed}")
-    components = sorted(petshop.calls())
+    components = sorted(petshop.calls(issue.home))
     made = [
         _change(
             f"decoy-{i}", chance.choice(components), issue.since + chance.uniform(-BEFORE, AFTER)
@@ -56,8 +56,9 @@ def ours_pressed(issue: Issue, changes: Sequence[Change]) -> Sequence[str]:
 
 def _weighed(issue: Issue, changes: Sequence[Change]) -> list[weighing.Weighed]:
     own = {s.service: s.standing for s in petshop.ours(issue)}
-    depth = graph.reachable(issue.entry, petshop.calls())
-    standing = weighing.standings(issue.entry, own, sorted(depth), depth, petshop.calls(), ())
+    calls = petshop.calls(issue.home)
+    depth = graph.reachable(issue.entry, calls)
+    standing = weighing.standings(issue.entry, own, sorted(depth), depth, calls, ())
     began = float(issue.times[petshop.onset(issue)])
     return weighing.weigh(changes, began, standing, tolerance=SAMPLE)
 

@@ -18,7 +18,7 @@ from watchkeeper.causes import graph
 from watchkeeper.causes.onset import split
 from watchkeeper.slo.model import FloatArray
 
-HOME = Path(__file__).resolve().parents[2] / "../shared/data/attribution/petshop/low_traffic"
+HOME = Path(__file__).resolve().parents[2] / "../shared/data/attribution/petshop"
 SAMPLE = 300.0
 Table = Mapping[tuple[str, str], FloatArray]
 """(component, metric) → samples; ``requests`` are sums, all else averages."""
@@ -28,6 +28,7 @@ Table = Mapping[tuple[str, str], FloatArray]
 class Issue:
     """One incident: what the entry's users saw, who was at fault, since when."""
 
+    home: Path
     name: str
     entry: str
     metric: str
@@ -38,26 +39,32 @@ class Issue:
 
 
 def issues(part: str) -> Iterator[Issue]:
-    """The incidents of ``train`` or ``test``."""
-    for folder in sorted((HOME / part).iterdir(), key=lambda p: int(p.name.split("_")[1])):
-        told = json.loads((folder / "target.json").read_text())
-        times, table = _read(folder / "metrics.csv")
-        target = told["target"]
-        yield Issue(
-            folder.name,
-            target["node"],
-            target["metric"],
-            told["root_cause"]["node"],
-            float(target["timestamp"]),
-            times,
-            table,
-        )
+    """The incidents of ``train`` or ``test``, of every scenario that is there."""
+    for home in sorted(p.parent for p in HOME.glob("*/graph.csv")):
+        for folder in sorted((home / part).iterdir(), key=lambda p: int(p.name.split("_")[1])):
+            yield _issue(home, folder)
+
+
+def _issue(home: Path, folder: Path) -> Issue:
+    told = json.loads((folder / "target.json").read_text())
+    times, table = _read(folder / "metrics.csv")
+    target = told["target"]
+    return Issue(
+        home,
+        f"{home.name}/{folder.parent.name}/{folder.name}",
+        target["node"],
+        target["metric"],
+        told["root_cause"]["node"],
+        float(target["timestamp"]),
+        times,
+        table,
+    )
 
 
 @cache
-def calls() -> dict[str, list[str]]:
+def calls(home: Path) -> dict[str, list[str]]:
     """Component → components that it calls."""
-    rows = list(csv.reader((HOME / "graph.csv").open()))
+    rows = list(csv.reader((home / "graph.csv").open()))
     names = rows[0][1:]
     return {
         r[0]: [n for n, told in zip(names, r[1:], strict=True) if float(told)] for r in rows[1:]
@@ -65,9 +72,9 @@ def calls() -> dict[str, list[str]]:
 
 
 @cache
-def usual() -> Table:
+def usual(home: Path) -> Table:
     """Two days without an issue."""
-    return _read(HOME / "noissue" / "metrics.csv")[1]
+    return _read(home / "noissue" / "metrics.csv")[1]
 
 
 def _read(path: Path) -> tuple[FloatArray, Table]:
@@ -82,11 +89,11 @@ def _read(path: Path) -> tuple[FloatArray, Table]:
     return values[:, 0], table
 
 
-def harm(table: Table, component: str, metric: str) -> FloatArray | None:
+def harm(home: Path, table: Table, component: str, metric: str) -> FloatArray | None:
     """What went wrong in each sample, not yet less what usually does: failed requests, or seconds
     that all requests took together beyond the usual; None where it is not measured."""
     value, requests = table.get((component, metric)), table.get((component, "requests"))
-    normal = usual().get((component, metric))
+    normal = usual(home).get((component, metric))
     if value is None or requests is None or normal is None or np.isnan(normal).mean() > 0.95:
         return None
     worse = value - np.nanmedian(normal)
@@ -105,13 +112,14 @@ def onset(issue: Issue) -> int:
 def excesses(issue: Issue) -> dict[str, graph.Excess]:
     """Each component's excess while the entry was bad."""
     at = onset(issue)
-    entry = harm(issue.table, issue.entry, issue.metric)
+    entry = harm(issue.home, issue.table, issue.entry, issue.metric)
     assert entry is not None
     bad = np.arange(len(entry)) >= at
     bad &= entry > (entry[:at].sum() / max(at, 1) + entry[at:].mean()) / 2
     found = {}
-    for component in graph.reachable(issue.entry, calls()):
-        now, before = (harm(t, component, issue.metric) for t in (issue.table, usual()))
+    tables = (issue.table, usual(issue.home))
+    for component in graph.reachable(issue.entry, calls(issue.home)):
+        now, before = (harm(issue.home, t, component, issue.metric) for t in tables)
         if now is not None and before is not None:
             found[component] = graph.excess(now[bad], before)
     return found
@@ -119,20 +127,21 @@ def excesses(issue: Issue) -> dict[str, graph.Excess]:
 
 def ours(issue: Issue) -> list[graph.Suspect]:
     """Our ranking."""
-    return graph.suspects(excesses(issue), calls(), issue.entry)
+    return graph.suspects(excesses(issue), calls(issue.home), issue.entry)
 
 
 def by_anomaly(issue: Issue) -> list[str]:
     """The plain answer: who deviates most from what is usual, in standard deviations."""
     return sorted(
         excesses(issue),
-        key=lambda c: -excesses_of(issue, c),
+        key=lambda c: -_deviation(issue, c),
     )
 
 
-def excesses_of(issue: Issue, component: str) -> float:
+def _deviation(issue: Issue, component: str) -> float:
     """The largest deviation of a component's metric, in standard deviations of usual times."""
-    now, normal = issue.table[component, issue.metric], usual()[component, issue.metric]
+    of = (component, issue.metric)
+    now, normal = issue.table[of], usual(issue.home)[of]
     if np.isnan(now).all():
         return 0.0
     sign = 1 if issue.metric == "latency" else -1

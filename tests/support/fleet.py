@@ -14,6 +14,8 @@ from decimal import Decimal
 
 import numpy as np
 
+from tests.support.spent import account
+from watchkeeper.causes.model import Account
 from watchkeeper.changes.marks import NOTHING, Marked
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.duration import parse_duration
@@ -398,6 +400,10 @@ class FakeServices:
 
     def marks(self, service: str, start: Seconds, end: Seconds) -> Marked:
         return NOTHING
+
+    def in_depth(self, name: str) -> tuple[SloDetail, Account]:
+        found = self.detail(name)
+        return found, account(found)
 
     def sparklines(self, names: Sequence[str]) -> Mapping[str, list[float | None]]:
         drawn: dict[str, list[float | None]] = {}

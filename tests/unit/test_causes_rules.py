@@ -288,7 +288,20 @@ def test_a_change_just_before_is_the_answer_with_its_evidence() -> None:
     best = hypotheses(facts(changes=weighed(change("shop 2.1", "shop", 3))))[0]
 
     assert (best.kind, best.what, best.change) == (Kind.DEPLOYMENT, "shop 2.1", "shop 2.1")
-    assert best.evidence[0] == "It got worse 3 m after this was rolled out."
+    assert best.evidence == (
+        "It got worse 3 m after this was rolled out.",
+        "It changed the service itself, whose failures no dependency explains.",
+    )
+
+
+def test_evidence_says_when_nothing_is_measured_of_what_was_changed() -> None:
+    bank = weighed(change("bank 7", "bank", 3), bank=0.5)
+
+    found = hypotheses(facts(changes=bank, measured=frozenset(("shop",))))
+
+    assert found[1].evidence[1] == (
+        "It changed bank, of which nothing is measured: it may have failed."
+    )
 
 
 def test_maintenance_is_infrastructure() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.fleet import NOW, definition, detail, fleet, services, status
-from watchkeeper.faces.web import charts, overview, services_page, slo_page, sources_page, words
+from tests.support.spent import account
+from watchkeeper.causes.model import Account, Entry, Episode, Kind
+from watchkeeper.faces.web import (
+    causes_view,
+    charts,
+    overview,
+    services_page,
+    slo_page,
+    sources_page,
+    words,
+)
 from watchkeeper.faces.web.alerts import alert_rows
 from watchkeeper.faces.web.ask import Ask, chosen
 from watchkeeper.faces.web.definition import queries, sentence
@@ -144,7 +155,7 @@ def view_of(name: str = "checkout-availability", **changes: object) -> slo_page.
     found = FLEET.get(name)
     assert found is not None
     deep = detail(replace(found, **changes))  # type: ignore[arg-type]
-    return slo_page.slo_view(deep, SPECS, {}, services().source_health(), NOW)
+    return slo_page.slo_view(deep, account(deep), SPECS, {}, services().source_health(), NOW)
 
 
 def test_the_lead_numbers_of_a_burning_objective() -> None:
@@ -168,22 +179,42 @@ def test_without_evidence_no_number_is_made_up() -> None:
     view = view_of(silent.name)
     assert [f.value for f in view.lead] == ["–"] * 4
     assert view.charts["budget"].sentence == "There is no evidence in this window yet."
-    assert view.spends == []
+    assert (view.causes.rows, view.causes.sentence) == ([], "No evidence in this window.")
 
 
 @settings(deadline=None, max_examples=80)
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=8))
 def test_shares_of_the_spent_budget_add_up_to_all_of_it(parts: list[float]) -> None:
     shares = [p / sum(parts) for p in parts]
-    percents = slo_page.whole_percents(shares)
+    percents = causes_view.whole_percents(shares)
     assert sum(percents) == 100
     assert all(abs(p - 100 * s) < 1 for p, s in zip(percents, shares, strict=True))
 
 
 def test_everything_else_takes_what_the_listed_spends_leave() -> None:
     view = view_of()
-    assert [row.share for row in view.spends] == ["46 %", "26 %", "28 %"]
-    assert view.spends[-1].what == "Everything else"
+    assert [row.share for row in view.causes.rows] == ["46 %", "26 %", "28 %"]
+    assert [row.mark for row in view.causes.rows] == ["1", "2", ""]
+    assert view.causes.rows[-1].what == "Everything else"
+    assert view.causes.sentence.endswith("bad events: 100 % unknown.")
+
+
+def test_many_causes_are_listed_up_to_some_and_the_rest_adds_up_to_what_is_left() -> None:
+    entries = [
+        Entry(Kind.DEPLOYMENT, f"shop {i}", Fraction(bad), Episode(i, i + 1, i, bad, 99))
+        for i, bad in enumerate((50, 20, 10, 6, 4, 3, 2, 1, 1))
+    ]
+    rest = Entry(Kind.UNKNOWN, "Everything else", Fraction(3))
+    found = Account("shop", 0, 99, Fraction(100), Fraction(900), (*entries, rest), 1)
+
+    view = causes_view.causes_view(found)
+
+    assert [row.share for row in view.rows] == [
+        "50 %", "20 %", "10 %", "6 %", "4 %", "3 %", "7 %",
+    ]  # fmt: skip
+    assert view.rows[-1].when == "3 smaller causes, and steady errors outside of episodes"
+    assert view.sentence == "100 bad events: 97 % deployment, 3 % unknown."
+    assert len(causes_view.causes_view(found, most=None).rows) == 10
 
 
 def test_a_condition_pages_only_when_both_windows_reach_its_threshold() -> None:

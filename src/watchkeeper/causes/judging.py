@@ -37,6 +37,8 @@ VERSIONS = frozenset(
     ("version", "release", "build", "revision", "image", "tag", "commit", "canary")
 )
 """Labels that say what ran."""
+LEAST_LIFT = 0.25
+"""A slice that lifts less fails much like everything else."""
 FOLLOWS = 0.6
 """Correlation from which on the rate of failures follows the load."""
 
@@ -71,10 +73,11 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that is known about one episode."""
+    """All that is known about one episode. ``measured``: services whose SLIs were looked at."""
 
     service: str
     onset: Minute
+    measured: frozenset[str] = frozenset()
     changes: Sequence[Weighed] = ()
     failing: Sequence[Failing] = ()
     slices: Sequence[Slice] = ()
@@ -114,7 +117,7 @@ def _changes(facts: Facts) -> list[Hypothesis]:
         change = weighed.change
         kind = Kind.INFRASTRUCTURE if change.kind in INFRASTRUCTURE else Kind.DEPLOYMENT
         ran = _slice_of(change.version, facts.slices) if kind is Kind.DEPLOYMENT else None
-        score, evidence = weighed.score, [_when(weighed), _standing(weighed, facts.service)]
+        score, evidence = weighed.score, [_when(weighed), _standing(weighed, facts)]
         if ran is not None and facts.service in change.services:
             score = max(score, ran.lift * 0.5 ** (weighed.gap / 86_400))
             evidence.append(_carries(ran))
@@ -130,12 +133,14 @@ def _when(weighed: Weighed) -> str:
     return f"It got worse {text.duration(weighed.gap)} after this was rolled out."
 
 
-def _standing(weighed: Weighed, entry: str) -> str:
+def _standing(weighed: Weighed, facts: Facts) -> str:
     service = weighed.service
     if weighed.standing <= BYSTANDER:
         return f"{service} does not fail by itself, so this looks like a bystander."
-    if service == entry:
+    if service == facts.service:
         return "It changed the service itself, whose failures no dependency explains."
+    if service not in facts.measured:
+        return f"It changed {service}, of which nothing is measured: it may have failed."
     share = text.whole_percent(weighed.standing)
     return f"It changed {service}, which stands at {share} among the services that fail."
 
@@ -162,6 +167,8 @@ def _slices(facts: Facts) -> list[Hypothesis]:
     if not facts.slices:
         return []
     best = facts.slices[0]
+    if best.lift < LEAST_LIFT:
+        return []
     names = {name for name, _ in best.labels}
     if names & VERSIONS:
         return [Hypothesis(Kind.DEPLOYMENT, best.lift, f"Only {best.text}", (_carries(best),))]

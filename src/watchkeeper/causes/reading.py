@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from watchkeeper.causes import graph, slices, traffic, weighing
-from watchkeeper.causes.judging import Demand, Facts, Failing, Saturated, hypotheses
+from watchkeeper.causes.judging import LEAST_LIFT, Demand, Facts, Failing, Saturated, hypotheses
 from watchkeeper.causes.model import Change, Episode, Verdict
 from watchkeeper.causes.onset import split
 from watchkeeper.causes.scene import Scene, scene_of
@@ -116,6 +116,7 @@ def judge(case: Case, episode: Episode) -> Verdict:
     facts = Facts(
         case.scene.service,
         episode.onset,
+        frozenset((*theirs, case.scene.service)),
         weighing.weigh(near, episode.onset * MINUTE, standing),
         _failing(case, suspects, theirs, episode.onset),
         found,
@@ -128,7 +129,7 @@ def judge(case: Case, episode: Episode) -> Verdict:
         hypotheses(facts),
         case.usual.rate,
         demand.middle / demand.total if demand is not None and more else 1.0,
-        tuple(s.text for s in found[:3]),
+        tuple(s.text for s in found[:3] if s.lift >= LEAST_LIFT),
         seen(near),
     )
 

@@ -33,6 +33,7 @@ from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
 from watchkeeper.faces.web.budgets import budget_routes
+from watchkeeper.faces.web.causes_routes import causes_routes
 from watchkeeper.faces.web.changes import changes_routes
 from watchkeeper.faces.web.duty_routes import duty_routes
 from watchkeeper.faces.web.heartbeats import heartbeat_routes
@@ -120,6 +121,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *heartbeat_routes(duty, services),
         *whatif_routes(services),
         *duty_routes(duty, services),
+        *causes_routes(services),
         Mount("/api", build_api(services, duty)),
         *build_web(services),
     ]

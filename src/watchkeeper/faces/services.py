@@ -15,6 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from watchkeeper.causes import work as causes_work
+from watchkeeper.causes.model import Account
 from watchkeeper.changes import work as changes
 from watchkeeper.changes.marks import Marked
 from watchkeeper.engine.board import Board, Posting
@@ -125,11 +127,17 @@ class Services:
     # -- reading the ledger
     def detail(self, name: str) -> SloDetail:
         """One SLO in depth, at one revision. Raises NotFound."""
-        posting = self.board.posting
-        if posting.fleet.get(name) is None and name not in posting.specs.slos:
-            raise NotFound(f"There is no SLO named {name!r}.", "GET /api/v1/slos lists them all.")
+        self._must_exist(name)
         with self.db.read() as conn:
-            return slo_work.detail(conn, posting.specs, name, self.clock.now())
+            return slo_work.detail(conn, self.specs(), name, self.clock.now())
+
+    def in_depth(self, name: str) -> tuple[SloDetail, Account]:
+        """As `detail`, with where the budget went; both at the same revision. Raises NotFound."""
+        self._must_exist(name)
+        specs, now = self.specs(), self.clock.now()
+        with self.db.read() as conn:
+            found = slo_work.detail(conn, specs, name, now)
+            return found, causes_work.account(conn, specs, name, now)
 
     def marks(self, service: str, start: Seconds, end: Seconds) -> Marked:
         """The changes of [start, end) that may show in a chart of this service's figures."""

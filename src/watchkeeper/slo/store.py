@@ -49,9 +49,10 @@ target_version = Table(
 )
 
 
-def versions(conn: Connection) -> Mapping[str, Sequence[TargetVersion]]:
-    """All targets that each SLO has had, the oldest first."""
-    return _versions(conn, select(target_version))
+def versions(conn: Connection, slo: str | None = None) -> Mapping[str, Sequence[TargetVersion]]:
+    """All targets that each SLO has had, or those of one, the oldest first."""
+    query = select(target_version)
+    return _versions(conn, query if slo is None else query.where(target_version.c.slo == slo))
 
 
 def changed_versions(conn: Connection) -> Mapping[str, Sequence[TargetVersion]]:

@@ -197,7 +197,7 @@ def detail(conn: Connection, specs: Specs, name: str, now: Seconds) -> SloDetail
     status = _evaluate(conn, [subject], now)[0]
     bound = bounds(subject.definition.window, now)
     view, excluded = view_of(conn, subject, bound), store.corrections_by_slo(conn)
-    changes, its = store.versions(conn), view.terms
+    changes, its = store.versions(conn, subject.definition.name), view.terms
     edges = rules.hours(bound.start, bound.end)
     cum = view.cum(edges)
     spends = _spends(view, edges, cum, status)
@@ -263,8 +263,8 @@ def _between(
 
 def view_of(conn: Connection, subject: Subject, bound: Bounds) -> View:
     """The counts of one SLO as its budget sees them: corrected, under the targets of the time."""
-    changes, excluded = store.versions(conn), store.corrections_by_slo(conn)
-    its = gather.terms_of(subject, bound, changes, excluded)
+    changes = store.versions(conn, subject.definition.name)
+    its = gather.terms_of(subject, bound, changes, store.corrections_by_slo(conn))
     return View(gather.reader(conn, subject.sli_id), its)
 
 

@@ -16,6 +16,7 @@ from watchkeeper.faces.api.actions import action_routes
 from watchkeeper.faces.api.alerts import alert_routes
 from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
+from watchkeeper.faces.api.causes import cause_routes
 from watchkeeper.faces.api.changes import change_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.gate import gate_routes
@@ -51,6 +52,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
         servers=[{"url": "/api"}],
     )
     router = APIRouter(prefix="/v1")
+    cause_routes(router, services)
     _slo_routes(router, services)
     _correction_routes(router, services)
     _context_routes(router, services)

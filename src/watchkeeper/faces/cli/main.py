@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backtest": ("backtest:backtest", "What alert policies would have done over a history."),
     "calc": ("calc:calc", "What a target allows, in time and events."),
     "change": ("change:change", "Changes: record, list, end; what to look at first."),
+    "causes": ("causes:causes", "Where a budget went, and what people say of it."),
     "channel": ("channel:channel", "The ways to send: last outcomes, test messages."),
     "completion": ("completion:completion", "Print the completion script of your shell."),
     "contact": ("channel:contact", "How people are reached, and proof that it works."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from watchkeeper.causes.model import Account
 from watchkeeper.changes.marks import Marked
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import SourceHealth
@@ -23,8 +24,8 @@ class WebServices(Protocol):
         """The definitions that the fleet was evaluated with."""
         ...
 
-    def detail(self, name: str) -> SloDetail:
-        """One SLO in depth. Raises NotFound."""
+    def in_depth(self, name: str) -> tuple[SloDetail, Account]:
+        """One SLO in depth and where its budget went, of one revision. Raises NotFound."""
         ...
 
     def marks(self, service: str, start: Seconds, end: Seconds) -> Marked:

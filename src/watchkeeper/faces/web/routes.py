@@ -135,7 +135,8 @@ class Handlers:
         )
 
     def _slo(self, name: str) -> slo_page.SloView:
-        detail, specs = self.services.detail(name), self.services.specs()
+        specs = self.services.specs()
+        detail, account = self.services.in_depth(name)
         defined = specs.slos.get(name) or specs.slos.get(base_name(name))
         parts = defined.composite.parts if defined and defined.composite else ()
         wanted = {part.slo for part in parts}
@@ -147,7 +148,9 @@ class Handlers:
             self.services.marks(service, *window), self.services.marks(service, *minutes)
         )
         health = self.services.source_health()
-        view = slo_page.slo_view(detail, specs, others, health, detail.status.as_of, changes)
+        view = slo_page.slo_view(
+            detail, account, specs, others, health, detail.status.as_of, changes
+        )
         return replace(view, policies=policies_in_force(specs, fleet, name))
 
     # -- corrections

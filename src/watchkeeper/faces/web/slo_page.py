@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from watchkeeper.causes.model import Account
 from watchkeeper.faces.web import chart_changes, charts, definition, words
 from watchkeeper.faces.web.alerts import AlertRow, BurnWindow, alert_rows, burn_windows
 from watchkeeper.faces.web.budget_card import PolicyCard
+from watchkeeper.faces.web.causes_view import CausesView, causes_view
 from watchkeeper.faces.web.chart_changes import NO_CHANGES, Behind, ChartChanges
 from watchkeeper.faces.web.definition import QueryText
 from watchkeeper.faces.web.words import Badge, Bar
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import SourceHealth
-from watchkeeper.slo.model import Correction, Look, SloDetail, SloStatus, Spend
+from watchkeeper.slo.model import Correction, Look, SloDetail, SloStatus
 from watchkeeper.slo.subjects import base_name
 from watchkeeper.spec.model import SloDefinition, Specs
 
-SPENDS_SHOWN = 6
 _MINUTES = "Minutes of full outage at the window's average traffic"
 
 
@@ -33,19 +34,6 @@ class Figure:
     why: str
     key: str = ""
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SpendRow:
-    """An interval that cost budget; ``mark`` is its number in the charts, ''."""
-
-    what: str
-    when: str
-    share: str
-    cost: str
-    width: float
-    mark: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +79,7 @@ class SloView:
     data: dict[str, Any]
     alerts: Sequence[AlertRow]
     burns: Sequence[BurnWindow]
-    spends: Sequence[SpendRow]
+    causes: CausesView
     spent: str
     corrections: Sequence[CorrectionRow]
     facts: Sequence[tuple[str, str]]
@@ -106,13 +94,17 @@ class SloView:
 
 def slo_view(
     detail: SloDetail,
+    account: Account,
     specs: Specs,
     others: Mapping[str, SloStatus],
     health: Sequence[SourceHealth],
     now: Seconds,
     changes: ChartChanges = NO_CHANGES,
 ) -> SloView:
-    """The page of ``detail``. ``others`` are the statuses of a composite's parts, by name."""
+    """The page of ``detail`` and of where its budget went, both of one revision.
+
+    ``others`` are the statuses of a composite's parts, by name.
+    """
     status = detail.status
     defined = specs.slos.get(status.name) or specs.slos.get(base_name(status.name))
     url = words.slo_url(status.name)
@@ -133,7 +125,7 @@ def slo_view(
         data={**charts.data(detail), "changes": chart_changes.data(changes)},
         alerts=alert_rows(status, defined, specs),
         burns=burn_windows(status),
-        spends=spend_rows(detail),
+        causes=causes_view(account, detail.spends),
         spent=_spent(status),
         corrections=[_correction(c, now) for c in detail.corrections],
         facts=_facts(detail, defined, health, now),
@@ -243,57 +235,11 @@ def _measured(status: SloStatus) -> Figure:
 # ---------------------------------------------------------------- where it went
 
 
-def spend_rows(detail: SloDetail) -> list[SpendRow]:
-    """The costliest intervals, and all else in one last row; together they are all consumed."""
-    shown = detail.spends[:SPENDS_SHOWN]
-    rest_bad = detail.elsewhere + sum(s.bad for s in detail.spends[SPENDS_SHOWN:])
-    share = max(0.0, 1 - sum(s.share for s in shown))
-    percents = whole_percents([*(s.share for s in shown), share])
-    rows = [_spend(s, i, percents[i - 1]) for i, s in enumerate(shown, 1)]
-    if shown and rest_bad > 0:
-        others = len(detail.spends) - len(shown)
-        when = "steady errors below the target's pace"
-        if others:
-            when = f"{words.plural(others, 'smaller spend')} and {when}"
-        cost = f"{text.count(rest_bad)} bad"
-        part = f"{percents[-1]} %"
-        rows.append(SpendRow("Everything else", when, part, cost, _wide(share), "", "none"))
-    return rows
-
-
-def whole_percents(shares: Sequence[float]) -> list[int]:
-    """Shares of one whole in whole percent that add up to 100 (largest remainders)."""
-    exact = [100 * s for s in shares]
-    cut = [int(e) for e in exact]
-    missing = round(sum(exact)) - sum(cut)
-    by_remainder = sorted(range(len(exact)), key=lambda i: (cut[i] - exact[i], i))
-    for i in by_remainder[:missing]:
-        cut[i] += 1
-    return cut
-
-
-def _spend(spend: Spend, number: int, percent: int) -> SpendRow:
-    length = text.duration((spend.end - spend.start) * 60)
-    return SpendRow(
-        words.minute_clock(spend.start),
-        f"{length}, still going on" if spend.ongoing else length,
-        f"{percent} %" if percent else "< 1 %",
-        f"{text.count(spend.bad)} bad",
-        _wide(spend.share),
-        str(number) if charts.marked(spend, number) else "",
-        "burn" if spend.ongoing or spend.share >= 0.2 else "watch",
-    )
-
-
-def _wide(share: float) -> float:
-    return round(100 * min(1.0, max(0.0, share)), 2)
-
-
 def _spent(status: SloStatus) -> str:
     if status.budget.remaining_ratio is None:
         return ""
     minutes = text.duration(status.budget.minutes_consumed * 60)
-    return f"{text.count(status.budget.consumed)} bad events, worth {minutes} of full outage"
+    return f"Together worth {minutes} of full outage" if status.budget.consumed > 0 else ""
 
 
 # ---------------------------------------------------------------- corrections, definition
