@@ -100,6 +100,16 @@ def test_a_csv_file_is_counted_event_for_event(tmp_path: Path) -> None:
     assert read(source("duckdb://"), query) == recount(EVENTS)
 
 
+def test_a_parquet_file_is_counted_event_for_event(tmp_path: Path) -> None:
+    file = tmp_path / "e.parquet"
+    with duckdb.connect() as made:
+        made.execute("create table ev(ts timestamp, ok boolean)")
+        made.executemany("insert into ev values (?, ?)", [(text(a), ok) for a, ok in EVENTS])
+        made.execute(f"copy ev to '{file}' (format parquet)")
+    query = PER_MINUTE.replace("from ev", f"from read_parquet('{file}')")
+    assert read(source("duckdb://"), query) == recount(EVENTS)
+
+
 def test_sqlite_with_times_as_text_is_counted_event_for_event(tmp_path: Path) -> None:
     file = tmp_path / "e.db"
     with sqlite3.connect(file) as made:
