@@ -11,11 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from watchkeeper.engine.board import Board
+from watchkeeper.engine.chatting import BEYOND
 from watchkeeper.engine.collect import Collector
 from watchkeeper.engine.follow import Follower
 from watchkeeper.engine.loop import Loop
 from watchkeeper.engine.pager import Pager, PagerLoop
+from watchkeeper.engine.rooms import RoomsLoop
 from watchkeeper.engine.tick import Engine
+from watchkeeper.incidents.chat.hearing import Ears
+from watchkeeper.incidents.chat.mirroring import Mirrors
+from watchkeeper.incidents.chat.opening import Chats
 from watchkeeper.kernel.clock import Clock, SteadyClock, SystemClock
 from watchkeeper.measure.model import Batch, Source
 from watchkeeper.notify import beats
@@ -156,6 +161,22 @@ def build_follower(db: Database, board: Board, site: Site, clock: Clock) -> Foll
         return web.call("GET", url, headers={"User-Agent": "watchkeeper"}).text
 
     return Follower(db, site, clock, opened, pool.submit, fetch, lambda: board.posting.fleet)
+
+
+def build_rooms(db: Database, board: Board, site: Site, clock: Clock) -> RoomsLoop:
+    """Rooms of incidents in other chats: told in a pool of their own, listened to."""
+    pool = ThreadPoolExecutor(4, thread_name_prefix="room")
+    chats = Chats(lambda: board.posting.specs.duty)
+
+    def specs() -> Specs:
+        return board.posting.specs
+
+    def changed() -> None:
+        board.post()
+
+    chance = random.SystemRandom().random
+    mirrors = Mirrors(db, site, clock, specs, chats, chance, pool.submit, changed)
+    return RoomsLoop(mirrors, Ears(db, site, clock, specs, chats, BEYOND, changed))
 
 
 def build_pager(

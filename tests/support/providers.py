@@ -36,7 +36,10 @@ class Provider:
     url: str = ""
     taken: list[Any] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    mode: str = "ok"  # ok, down (503), gateway (504), slow, cut, busy (429)
+    calls: int = 0
+    mode: str = (
+        "ok"  # ok, down (503), gateway (504), slow, cut, lost (every third answer), busy (429)
+    )
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
         if self.mode == "down":
@@ -72,6 +75,13 @@ def running(check: Callable[..., object]) -> Iterator[Provider]:
                 time.sleep(2.0)
             named = {k.lower(): v for k, v in self.headers.items()}
             status, headers, text = provider.answer(self.command, self.path, named, body)
+            provider.calls += 1
+            if (
+                provider.mode == "lost" and provider.calls % 3 == 1
+            ):  # it was done, and nobody is told
+                self.close_connection = True
+                self.connection.close()
+                return
             raw = text.encode()
             self.send_response(status)
             for k, v in {**headers, "Content-Length": str(len(raw))}.items():

@@ -85,7 +85,8 @@ class Shell:
             transport = httpx2.ASGITransport(app=self.app)
             headers = {"Authorization": f"Bearer {self.token}"}
             async with httpx2.AsyncClient(transport=transport, base_url="http://wk") as client:
-                return await client.request(method, path, json=body, headers=headers)
+                sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+                return await client.request(method, path, headers=headers, **sent)
 
         return asyncio.run(go())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -57,15 +58,32 @@ def test_an_incident_is_declared_led_told_and_ended_by_command(shell: Shell) -> 
     assert "15 min" in incident("severities")
 
 
+def test_the_channel_is_used_by_command(shell: Shell, tmp_path: Path) -> None:
+    incident("declare", "Checkout fails", "--service", "checkout")
+    assert incident("do", "1", "/sev", "1", "everybody") == "It is SEV1 now.\n"
+    assert incident("do", "1", "role", "ops", "@dee") == "Operations Lead: dee.\n"
+    with pytest.raises(UserError, match="Did you mean /update"):
+        incident("do", "1", "/upate", "x")
+    log = tmp_path / "pool.log"
+    log.write_text("ERROR pool is full\n")
+    assert "pool.log: file 1, entry" in incident("attach", "1", str(log), "--text", "The log")
+    assert "text/plain" in incident("files", "1")
+    assert incident("rooms", "1") == ""
+    log.write_bytes(b"\0")
+    with pytest.raises(UserError, match="not taken"):
+        incident("attach", "1", str(log))
+    assert "All are as written" in CliRunner().invoke(cli, ["incident", "verify"]).stderr
+
+
 def test_an_altered_timeline_is_found_by_command(shell: Shell, db: Database) -> None:
     incident("declare", "Checkout fails", "--service", "checkout")
-    head = wk("verify").split()
+    head = incident("verify").split()
     assert head[1] == "3"
     assert len(head[-1]) == 64
     with db.write() as conn:
         c = store.incident_entry.c
         conn.execute(update(store.incident_entry).where(c.number == 2).values(actor="nobody"))
-    done = CliRunner().invoke(cli, ["verify", "1"])
+    done = CliRunner().invoke(cli, ["incident", "verify", "1"])
     assert done.exit_code == 1
     assert "incident 1, entry 2: was altered" in done.stderr
 

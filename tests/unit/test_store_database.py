@@ -17,6 +17,8 @@ import watchkeeper.alerting.store
 import watchkeeper.alerting.store_intake
 import watchkeeper.causes.store
 import watchkeeper.changes.store
+import watchkeeper.incidents.chat.store_files
+import watchkeeper.incidents.chat.store_rooms
 import watchkeeper.incidents.store
 import watchkeeper.measure.store
 import watchkeeper.notify.beats
@@ -39,6 +41,8 @@ ROOMS = (
     watchkeeper.alerting.store_intake,
     watchkeeper.causes.store,
     watchkeeper.changes.store,
+    watchkeeper.incidents.chat.store_files,
+    watchkeeper.incidents.chat.store_rooms,
     watchkeeper.incidents.store,
     watchkeeper.measure.store,
     watchkeeper.notify.beats,

@@ -6,6 +6,7 @@ import logging
 import threading
 
 from watchkeeper.engine.pager import PagerLoop
+from watchkeeper.engine.rooms import RoomsLoop
 from watchkeeper.engine.tick import Engine
 from watchkeeper.kernel.clock import Clock
 
@@ -20,6 +21,7 @@ class Loop:
     ) -> None:
         self.engine = engine
         self.pager = pager
+        self.rooms: RoomsLoop | None = None
         self.clock = clock
         self.interval = interval
         self._stop = threading.Event()
@@ -30,12 +32,16 @@ class Loop:
         self._thread.start()
         if self.pager is not None:
             self.pager.start()
+        if self.rooms is not None:
+            self.rooms.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask to stop and wait for the tick under way."""
         self._stop.set()
         if self.pager is not None:
             self.pager.stop(timeout)
+        if self.rooms is not None:
+            self.rooms.stop(timeout)
         if self._thread.is_alive():
             self._thread.join(timeout)
         self.engine.collector.close()

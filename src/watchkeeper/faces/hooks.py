@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from watchkeeper.faces.duty import Duty
+from watchkeeper.faces.talk import Talk
 from watchkeeper.kernel.errors import UserError, WatchkeeperError
 from watchkeeper.notify.channels.slack import inbound as slack
 from watchkeeper.notify.channels.twilio import inbound as twilio
@@ -42,6 +43,7 @@ class Hooks:
 
     def __init__(self, duty: Duty) -> None:
         self.duty = duty
+        self.talk = Talk(duty)
 
     async def slack(self, request: Request) -> Response:
         """A button, or Slack's question whether we are there."""
@@ -57,6 +59,9 @@ class Hooks:
         asked = slack.challenge(body)
         if asked:
             return PlainTextResponse(asked)
+        answered = self.talk.slack(request.path_params["channel"], body)
+        if answered is not None:
+            return answered
         pressed = slack.pressed(body)
         if pressed is None:
             return PlainTextResponse("")

@@ -12,6 +12,7 @@ from watchkeeper.engine.board import Board
 from watchkeeper.faces.duty import Duty
 from watchkeeper.incidents import assessing, chain, leading, rules, store, work
 from watchkeeper.incidents.chain import Broken
+from watchkeeper.incidents.chat import attaching
 from watchkeeper.incidents.impact import Suggestion
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.model import Entry, EntryKind, Impact, Incident, RoleHolding
@@ -272,7 +273,7 @@ class Incidents:
         )
 
     def verify(self, incident_id: int | None = None) -> Sequence[tuple[Incident, Sequence[Broken]]]:
-        """Every incident (or one), with each place where its timeline was altered.
+        """Every incident (or one), with each place where its timeline or a file was altered.
 
         Raises NotFound.
         """
@@ -280,7 +281,8 @@ class Incidents:
         with self.db.read() as conn:
             wanted = [_must(conn, incident_id)] if incident_id else store.every(conn)
             for incident in wanted:
-                found.append((incident, chain.check(incident, store.entries(conn, incident.id))))
+                broken = chain.check(incident, store.entries(conn, incident.id))
+                found.append((incident, [*broken, *attaching.check(conn, incident.id)]))
         return found
 
     def _do(self, act: Callable[[Connection, Seconds], T]) -> T:

@@ -372,6 +372,25 @@ class Guards:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorDefinition:
+    """A chat in which each incident gets a room that says the same.
+
+    ``channel``: of type slack or matrix. ``severities``: of which incidents; empty: of all.
+    ``prefix``: how names of rooms begin. ``invite``: users who are asked in beside those with a
+    role. ``private``: only who is asked in can read.
+    """
+
+    name: str
+    channel: str
+    place: Place
+    severities: tuple[str, ...] = ()
+    prefix: str = "inc"
+    private: bool = True
+    drills: bool = False
+    invite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Duty:
     """All of this that a directory defines; mappings by name, in the order written."""
 
@@ -383,6 +402,7 @@ class Duty:
     heartbeats: Mapping[str, HeartbeatDefinition] = field(default_factory=dict)
     triage: Mapping[str, TriageRule] = field(default_factory=dict)
     maintenance: Mapping[str, MaintenanceDefinition] = field(default_factory=dict)
+    mirrors: Mapping[str, MirrorDefinition] = field(default_factory=dict)
 
 
 NO_DUTY = Duty()

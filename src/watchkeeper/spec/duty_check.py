@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from watchkeeper.spec.duty import Duty, EscalationTarget, TargetKind
 from watchkeeper.spec.duty_channels import check_address
 from watchkeeper.spec.duty_fields import DutyRead
+from watchkeeper.spec.duty_mirrors import check_mirrored
 from watchkeeper.spec.findings import Finding, Place, Severity
 from watchkeeper.spec.model import JourneyDefinition, ServiceDefinition
 from watchkeeper.spec.reader import Reader, dangling, nearest
@@ -38,6 +39,7 @@ def resolve_duty(
     for reader, channel, address in read.addresses:
         if channel in read.channels:
             check_address(reader, read.channels[channel].type, address)
+    check_mirrored(read)
     return Duty(
         read.users,
         read.schedules,
@@ -47,6 +49,7 @@ def resolve_duty(
         read.heartbeats,
         read.triage,
         read.maintenance,
+        read.mirrors,
     )
 
 

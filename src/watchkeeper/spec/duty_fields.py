@@ -20,6 +20,7 @@ from watchkeeper.spec.duty import (
     IntegrationDefinition,
     MaintenanceDefinition,
     Matcher,
+    MirrorDefinition,
     ScheduleDefinition,
     TriageRule,
     UserDefinition,
@@ -60,11 +61,14 @@ class DutyRead:
     maintenance: dict[str, MaintenanceDefinition] = field(default_factory=dict)
     alert_policies: dict[str, AlertPolicyDefinition] = field(default_factory=dict)
     budgets: dict[str, BudgetPolicyDefinition] = field(default_factory=dict)
+    mirrors: dict[str, MirrorDefinition] = field(default_factory=dict)
     readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
     """By kind and name, also of what was too wrong to be defined."""
     references: list[Reference] = field(default_factory=list)
     addresses: list[tuple[Reader, str, str]] = field(default_factory=list)
     """(reader, channel, address) of every address: its form depends on the channel's type."""
+    mirrored: list[tuple[Reader, str]] = field(default_factory=list)
+    """(reader, channel) of every chat with rooms for incidents."""
 
     def refer(self, reader: Reader, key: str, kind: str, name: str = "") -> str:
         """Note that a name (by default the text of ``key``) must be a defined ``kind``."""

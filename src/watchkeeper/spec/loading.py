@@ -10,6 +10,7 @@ from watchkeeper.spec import (
     budget_fields,
     duty_alerts,
     duty_channels,
+    duty_mirrors,
     duty_people,
     duty_schedules,
     foreign,
@@ -49,6 +50,7 @@ _DUTY: Mapping[str, Callable[[Reader, DutyRead], None]] = {
     "Maintenance": duty_alerts.read_maintenance,
     "AlertPolicy": duty_alerts.read_alert_policy,
     "BudgetPolicy": budget_fields.read_budget_policy,
+    "IncidentMirror": duty_mirrors.read_mirror,
 }
 _RESPONSE: Mapping[str, Callable[[Reader, DutyRead, ResponseRead], None]] = {
     "IncidentPolicy": response_read.read_incident_policy,

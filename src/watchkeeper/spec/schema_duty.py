@@ -183,6 +183,16 @@ DUTY: dict[str, dict[str, Any]] = {
         text=TEXT,
         components=TEXTS,
     ),
+    "IncidentMirror": an_object(
+        ("channel",),
+        description=TEXT,
+        channel=TEXT,
+        severities=TEXTS,
+        prefix={"type": "string", "pattern": r"^[a-z0-9][a-z0-9_-]{0,19}$"},
+        private=_FLAG,
+        drills=_FLAG,
+        invite=TEXTS,
+    ),
     "AlertPolicy": {
         **an_object(
             (),

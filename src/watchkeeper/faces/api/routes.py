@@ -18,6 +18,7 @@ from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
 from watchkeeper.faces.api.causes import cause_routes
 from watchkeeper.faces.api.changes import change_routes
+from watchkeeper.faces.api.channel import channel_routes
 from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.gate import gate_routes
 from watchkeeper.faces.api.incidents import incident_routes
@@ -28,6 +29,7 @@ from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
 from watchkeeper.faces.api.status import status_routes
 from watchkeeper.faces.changes import Changes
+from watchkeeper.faces.channel import Channel
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.gate import gate_of
 from watchkeeper.faces.incidents import incidents_of
@@ -64,6 +66,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     learning_routes(router, learning_of(duty))
     change_routes(router, Changes(services))
     incident_routes(router, incidents_of(duty))
+    channel_routes(router, Channel(duty))
     postmortem_routes(router, postmortems_of(duty))
     gate_routes(router, gate_of(duty))
     status_routes(router, status_pages_of(duty))

@@ -133,11 +133,15 @@ class Api:
         import urllib.error
         import urllib.request
 
-        data = None if body is None else json.dumps(body).encode()
+        raw = isinstance(body, bytes)
+        data = (
+            body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        )
         request = urllib.request.Request(self.url + path, data=data, method=method)  # noqa: S310
         request.add_header("Accept", "application/json")
         if data is not None:
-            request.add_header("Content-Type", "application/json")
+            kind = "application/octet-stream" if raw else "application/json"
+            request.add_header("Content-Type", kind)
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:

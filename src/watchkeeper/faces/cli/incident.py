@@ -10,6 +10,7 @@ import click
 
 from watchkeeper.faces.cli import common
 from watchkeeper.faces.cli.columns import print_columns
+from watchkeeper.faces.cli.incident_channel import COMMANDS
 from watchkeeper.kernel.errors import UserError
 
 STATES = click.Choice(["triggered", "investigating", "identified", "mitigated", "resolved"])
@@ -438,3 +439,7 @@ def _said(made: dict[str, Any], as_json: bool) -> None:
         return
     due = f", next update due {made['update_due_at']}" if made["update_due_at"] else ""
     click.echo(f"incident {made['id']}: {made['severity']}, {made['state']}{due}")
+
+
+for _command in COMMANDS:
+    incident.add_command(_command)

@@ -126,6 +126,7 @@ def _run(
         build_follower,
         build_loop,
         build_pager,
+        build_rooms,
         site_of,
         steady_clock,
     )
@@ -157,6 +158,7 @@ def _run(
             ]
         )
         loop = build_loop(engine, interval, clock, pager)
+        loop.rooms = build_rooms(database, engine.board, site, clock)
         app = build_server(services, loop, anonymous, duty)
         click.echo(
             f"Watchkeeper on http://{host}:{port} · {len(engine.board.posting.specs.slos)} "

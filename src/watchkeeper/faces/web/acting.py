@@ -101,6 +101,13 @@ def refused(request: Request, error: UserError, page: Callable[[str], Response])
     return page(sorry(error))
 
 
+def told(request: Request, said: str, page: Callable[[str], Response]) -> Response:
+    """What only who asked is told: a text for htmx, else the page again."""
+    if request.headers.get("hx-request") == "true":
+        return PlainTextResponse(said)
+    return page(said)
+
+
 def as_csv(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
     """A table as a file; RFC 4180. Text that a spreadsheet would run is marked as text."""
     out = io.StringIO()

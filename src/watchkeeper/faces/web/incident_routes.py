@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from watchkeeper.access.model import Permission
+from watchkeeper.faces.channel import Channel, headers_of
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
@@ -28,7 +29,10 @@ from watchkeeper.faces.web.acting import (
     number,
     refused,
     sorry,
+    told,
 )
+from watchkeeper.faces.web.attaching import attaching
+from watchkeeper.incidents.chat.commands import HELP, is_command, plain
 from watchkeeper.incidents.export import as_document, as_markdown
 from watchkeeper.incidents.impact import sentence
 from watchkeeper.incidents.keeping import By
@@ -48,7 +52,7 @@ class IncidentHandlers(Acting):
 
     def __init__(self, duty: Duty, services: Services) -> None:
         super().__init__(services)
-        self.duty, self.incidents = duty, incidents_of(duty)
+        self.duty, self.incidents, self.channel = duty, incidents_of(duty), Channel(duty)
         self.postmortems, self.learning = postmortems_of(duty), learning_of(duty)
         self.status = status_pages_of(duty)
 
@@ -146,7 +150,9 @@ class IncidentHandlers(Acting):
         return RedirectResponse(f"/incidents/{made.id}", 303)
 
     # -- one incident
-    def room(self, request: Request, problem: str = "", status: int = 200) -> Response:
+    def room(
+        self, request: Request, problem: str = "", status: int = 200, told: str = ""
+    ) -> Response:
         """What to do next, who does what, what happened."""
         specs = self._specs()
         view = self._room(request)
@@ -162,6 +168,8 @@ class IncidentHandlers(Acting):
             status,
             view=view,
             problem=problem,
+            told=told,
+            commands=HELP,
             states=[(str(s), b.word) for s, b in views.STATES.items()],
             severities=list(specs.response.severities.values()),
             users=list(specs.duty.users.values()),
@@ -196,7 +204,8 @@ class IncidentHandlers(Acting):
         story = self.incidents.story(_id(request))
         only = request.query_params.get("kind", "")[:20]
         cost = sentence(self.incidents.impact(story.incident.id))
-        return views.room(story, self._specs(), actor(request), only, self._now(), cost)
+        rooms = self.channel.rooms(story.incident.id)
+        return views.room(story, self._specs(), actor(request), only, self._now(), cost, rooms)
 
     def document(self, request: Request) -> Response:
         """The timeline as a file: JSON with its digests, or Markdown."""
@@ -217,12 +226,30 @@ class IncidentHandlers(Acting):
         if act is None:
             raise NotFound(f"An incident has no act {named!r}.", "See the API.")
         try:
-            act(self, incident_id, _by(request), form)
+            found = act(self, incident_id, _by(request), form)
+        except NotFound:
+            raise
+        except UserError as error:
+            return refused(request, error, lambda said: self.room(request, said, 400))
+        if isinstance(found, str):  # a command's answer, for its writer alone
+            return told(request, found, lambda said: self.room(request, told=said))
+        return done(request, f"/incidents/{incident_id}", "/incidents")
+
+    def attach(self, request: Request, name: str, content: bytes, text: str) -> Response:
+        """Keep a file with what it shows; then show where one was."""
+        incident_id = _id(request)
+        try:
+            self.channel.attach(incident_id, name, content, _by(request), text)
         except NotFound:
             raise
         except UserError as error:
             return refused(request, error, lambda said: self.room(request, said, 400))
         return done(request, f"/incidents/{incident_id}", "/incidents")
+
+    def file(self, request: Request) -> Response:
+        """A file: to be saved, or with ``?show`` an image in its place."""
+        info, content = self.channel.file(_id(request), number(request.path_params["file"], "file"))
+        return Response(content, headers=headers_of(info, inline="show" in request.query_params))
 
     def _specs(self) -> Specs:
         return self.duty.specs()
@@ -257,7 +284,10 @@ def _update(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
 
 def _say(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
     at = _instant(form["at"], its._now()) if form.get("at") else None
-    return its.incidents.say(incident, form.get("kind", "message"), form.get("text", ""), by, at)
+    kind, text = form.get("kind", "message"), form.get("text", "")
+    if kind == "message" and is_command(text):
+        return its.channel.run(incident, text, by)
+    return its.incidents.say(incident, kind, plain(text), by, at)
 
 
 def _amend(its: IncidentHandlers, incident: int, by: By, form: Form) -> object:
@@ -363,6 +393,8 @@ def incident_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
         Route("/incidents/{id}.json", its.shown(its.document)),
         Route("/incidents/{id}.md", its.shown(its.document)),
         Route("/incidents/{id}", its.shown(its.room)),
+        Route("/incidents/{id}/attach", attaching(its), methods=["POST"]),
+        Route("/incidents/{id}/files/{file}", its.shown(its.file)),
         Route("/incidents/{id}/{act}", its.posted(its.act), methods=["POST"]),
         Route("/parts/incidents", its.shown(its.list_part)),
         Route("/parts/incidents/{id}", its.shown(its.room_part)),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from markupsafe import Markup, escape
+
+from watchkeeper.faces.channel import RoomState
 from watchkeeper.faces.incidents import IncidentStory
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.alert_story import Figure
 from watchkeeper.faces.web.words import Badge
 from watchkeeper.incidents import chain, clocks, rules
+from watchkeeper.incidents.chat.files import IMAGES, size_words
+from watchkeeper.incidents.chat.markdown import as_html
 from watchkeeper.incidents.durations import durations
 from watchkeeper.incidents.model import (
     MEANING,
+    Entry,
     EntryKind,
     Incident,
     IncidentState,
@@ -23,6 +29,7 @@ from watchkeeper.incidents.model import (
 from watchkeeper.incidents.store import Wanted
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds, iso
+from watchkeeper.spec.duty import ChannelType
 from watchkeeper.spec.model import Specs
 from watchkeeper.spec.response import RoleDefinition, SeverityDefinition
 
@@ -55,6 +62,9 @@ KINDS: Mapping[EntryKind, tuple[str, str]] = {
 WORST = ("burn", "watch")
 """The looks of the worst severity and the one after it; all others are shown without alarm."""
 SOON = 300.0
+WRITTEN = (EntryKind.MESSAGE, EntryKind.NOTE, EntryKind.DECISION, EntryKind.ACTION,
+           EntryKind.CHANGE, EntryKind.UPDATE)  # fmt: skip
+"""Entries in which people write Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +139,32 @@ class EntryLine:
     actor: str
     source: str
     text: str
+    html: Markup
     was: str
     pinned: bool
     public: bool
+    file: FileLine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """A file that belongs to an entry. ``show``: the address of an image, else ''."""
+
+    name: str
+    url: str
+    size: str
+    show: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLine:
+    """A room of another chat: what it is called, how it stands. ``late``: it is behind."""
+
+    chat: str
+    name: str
+    url: str
+    says: str
+    late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +194,7 @@ class RoomView:
     refresh: str
     refresh_top: str
     cost: str = ""
+    rooms: Sequence[RoomLine] = ()
 
 
 def severity_badge(name: str, severities: Mapping[str, SeverityDefinition]) -> Badge:
@@ -249,8 +283,9 @@ def _owes_public(story: IncidentStory, specs: Specs, now: Seconds) -> bool:
 
 
 def room(
-    story: IncidentStory, specs: Specs, actor: str, only: str, now: Seconds, cost: str = ""
-) -> RoomView:
+    story: IncidentStory, specs: Specs, actor: str, only: str, now: Seconds, cost: str = "",
+    rooms: Sequence[RoomState] = (),
+) -> RoomView:  # fmt: skip
     """One incident. ``only``: the kind of entries to show; '' is all."""
     incident = story.incident
     told = chain.tell(story.entries)
@@ -285,6 +320,7 @@ def room(
         refresh=f"/parts/incidents/{incident.id}{query}",
         refresh_top=f"/parts/incidents/{incident.id}?half=top",
         cost=cost,
+        rooms=[room_line(r, specs) for r in rooms],
     )
 
 
@@ -329,10 +365,52 @@ def entry_line(told: Told) -> EntryLine:
         actor=entry.actor,
         source=entry.source,
         text=said,
+        html=Markup(as_html(said)) if entry.kind in WRITTEN else escape(said),  # noqa: S704 - clean
         was=entry.text if told.amendments and entry.text != said else "",
         pinned=told.pinned,
         public=bool(entry.data.get("public")),
+        file=_file_line(entry),
     )
+
+
+def _file_line(entry: Entry) -> FileLine | None:
+    told = entry.data.get("file")
+    if not isinstance(told, dict):
+        return None
+    url = f"/incidents/{entry.incident_id}/files/{told['id']}"
+    show = f"{url}?show" if told["type"] in IMAGES else ""
+    return FileLine(str(told["name"]), url, size_words(int(told["size"])), show)
+
+
+def room_line(state: RoomState, specs: Specs) -> RoomLine:
+    """How a room of another chat stands."""
+    room = state.room
+    known = specs.duty.channels.get(room.channel)
+    kind = str(known.type) if known else ""
+    missing = words.plural(state.behind, "entry is not there yet", "entries are not there yet")
+    if room.said:
+        says = f"{missing}: {room.said} Next try {words.clock(room.due_at)} UTC."
+    elif not room.external:
+        says = "being made"
+    else:
+        says = missing if state.behind and room.open else "says the same"
+    return RoomLine(
+        kind.capitalize() or room.channel, room.name, room_url(kind, room.external), says,
+        bool(room.said),
+    )  # fmt: skip
+
+
+def room_url(kind: str, external: str) -> str:
+    """Where a browser opens a room of another chat; '' when that is not known."""
+    if not external:
+        return ""
+    match kind:
+        case ChannelType.SLACK:
+            return f"https://slack.com/app_redirect?channel={quote(external, safe='')}"
+        case ChannelType.MATRIX:
+            return f"https://matrix.to/#/{quote(external, safe='')}"
+        case _:
+            return ""
 
 
 def _lead(incident: Incident, now: Seconds) -> list[Figure]:
