@@ -151,7 +151,8 @@ def test_published_ones_are_found_and_fed(place: Place, browser: Browser) -> Non
     assert root.find(f"{ATOM}updated") is not None
     assert "Checkout fails" in place.get("/postmortems?q=pool").text
     assert "Checkout fails" not in place.get("/postmortems?q=kafka").text
-    assert place.get(f"/postmortems/{number}.md").text == FILLED
+    # Publication made the action item, whose number stands behind it.
+    assert place.get(f"/postmortems/{number}.md").text == FILLED.rstrip() + " #1\n"
 
 
 def test_the_api_merges_and_refuses_as_the_page_does(place: Place, browser: Browser) -> None:
