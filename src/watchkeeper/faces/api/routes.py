@@ -55,6 +55,8 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     )
     router = APIRouter(prefix="/v1")
     cause_routes(router, services)
+    # Pipelines ask it at every release, and routes are tried in order.
+    gate_routes(router, gate_of(duty))
     _slo_routes(router, services)
     _correction_routes(router, services)
     _context_routes(router, services)
@@ -68,7 +70,6 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     incident_routes(router, incidents_of(duty))
     channel_routes(router, Channel(duty))
     postmortem_routes(router, postmortems_of(duty))
-    gate_routes(router, gate_of(duty))
     status_routes(router, status_pages_of(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
