@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(f"{CLIENTS} clients, {seconds:g} s each, {SERVICES * EACH:,} objectives.\n")
         print(
-            "| database | a second | p50 ms | p99 ms | slowest ms | refused | replayed | otherwise |"
+            "| database | a second | p50 ms | p99 ms | slowest | refused | replayed | otherwise |"
         )
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
         places = {"SQLite": str(directory / "wk.db"), "PostgreSQL": cluster.new_database()}

@@ -24,7 +24,7 @@ from watchkeeper.policy.model import (
 )
 from watchkeeper.policy.rules import StatusesOf
 from watchkeeper.policy.watching import Watched
-from watchkeeper.policy.work import Proof
+from watchkeeper.policy.work import Asked, Proof
 from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.budget import BudgetPolicyDefinition
 from watchkeeper.spec.model import Specs
@@ -75,11 +75,18 @@ class Gate:
     # -- asking
     def check(self, question: Question) -> Future[Decision]:
         """Ask the gate; the decision is on disk when the future is done. Raises NotFound."""
+        asked, now, secret = self.asked(question), self.duty.clock.now(), self.duty.site.secret
+        return self.duty.db.submit(lambda conn: work.check_many(conn, [asked], secret, now)[0])
+
+    def asked(self, question: Question) -> Asked:
+        """A question with how the budgets stand that decide it now. Raises NotFound."""
         standings = work.standings_for(self.specs(), question.service, self.by_slo())
-        now, uid, secret = self.duty.clock.now(), secrets.token_hex(12), self.duty.site.secret
-        return self.duty.db.submit(
-            lambda conn: work.check(conn, question, standings, secret, uid, now)
-        )
+        return Asked(question, standings, secrets.token_hex(12))
+
+    def check_many(self, asked: Sequence[Asked]) -> Future[list[Decision]]:
+        """Decide several questions in one transaction."""
+        now, secret = self.duty.clock.now(), self.duty.site.secret
+        return self.duty.db.submit(lambda conn: work.check_many(conn, asked, secret, now))
 
     def standings(self, service: str) -> Sequence[Standing]:
         """How the budgets stand that rule a service's releases. Raises NotFound."""

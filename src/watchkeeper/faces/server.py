@@ -18,6 +18,8 @@ from watchkeeper.access.model import Scope
 from watchkeeper.engine.loop import Loop
 from watchkeeper.faces.api.routes import build_api
 from watchkeeper.faces.duty import Duty, duty_of
+from watchkeeper.faces.gate import gate_of
+from watchkeeper.faces.gate_door import GateDoor
 from watchkeeper.faces.guard import Guard
 from watchkeeper.faces.hooks import hook_routes
 from watchkeeper.faces.ical import ical_routes
@@ -74,6 +76,7 @@ def build_server(
         routes=[*status_routes(status_pages, services), *_routes(services, duty)],
         middleware=[
             Middleware(IntakeDoor, intake=doors_of(services, duty.wake)),
+            Middleware(GateDoor, gate=gate_of(duty)),
             Middleware(
                 Guard,
                 db=services.db,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import (
@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 
 from watchkeeper.kernel.clock import Seconds
+from watchkeeper.policy import gate
 from watchkeeper.policy.model import (
     Decision,
     GateException,
@@ -35,7 +36,7 @@ from watchkeeper.policy.model import (
 )
 from watchkeeper.spec.budget import BudgetState, ReleaseKind
 from watchkeeper.store import metadata
-from watchkeeper.store.writing import insert_new
+from watchkeeper.store.writing import insert_new, insert_rows
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -158,19 +159,23 @@ def exceptions(
     return [_exception(r) for r in conn.execute(query).mappings()]
 
 
-def given(conn: Connection, service: str, now: Seconds) -> list[GateException]:
-    """The exceptions that may let a release of a service pass now.
+def given(conn: Connection, services: Iterable[str], now: Seconds) -> dict[int, GateException]:
+    """The exceptions that may let releases of these services pass now, by id.
 
     One that may be used a number of times is locked, so that no replica counts past it.
     """
     c = gate_exception.c
     query = select(gate_exception).where(
-        c.service == service, c.expires_at > now, c.approved_at.is_not(None), c.revoked_at.is_(None)
+        c.service.in_(list(services)),
+        c.expires_at > now,
+        c.approved_at.is_not(None),
+        c.revoked_at.is_(None),
     )
-    found = [_exception(r) for r in conn.execute(query.order_by(c.id)).mappings()]
-    if conn.dialect.name != "postgresql" or all(e.most_uses is None for e in found):
+    query = query.order_by(c.id)
+    found = {r["id"]: _exception(r) for r in conn.execute(query).mappings()}
+    if conn.dialect.name != "postgresql" or all(e.most_uses is None for e in found.values()):
         return found
-    return [_exception(r) for r in conn.execute(query.order_by(c.id).with_for_update()).mappings()]
+    return {r["id"]: _exception(r) for r in conn.execute(query.with_for_update()).mappings()}
 
 
 def bullets(conn: Connection, services: Sequence[str], since: Seconds) -> int:
@@ -195,16 +200,18 @@ def _exception(row: RowMapping) -> GateException:
 # ---------------------------------------------------------------- decisions
 
 
-def add_decision(conn: Connection, made: Decision, inputs: bytes) -> None:
-    """Keep a decision; ``inputs`` as they were signed."""
-    conn.execute(
-        insert(gate_decision).values(
-            uid=made.uid, at=made.at, service=made.question.service, kind=str(made.question.kind),
-            verdict=str(made.ruling.verdict), state=str(made.ruling.state), why=made.ruling.why,
-            policy=made.ruling.policy, exception_id=made.ruling.exception, inputs=inputs.decode(),
-            signature=made.signature,
-        )
-    )  # fmt: skip
+def add_decisions(conn: Connection, made: Sequence[Decision]) -> None:
+    """Keep decisions, their inputs in the form that was signed."""
+    rows = [
+        {
+            "uid": d.uid, "at": d.at, "service": d.question.service, "kind": str(d.question.kind),
+            "verdict": str(d.ruling.verdict), "state": str(d.ruling.state), "why": d.ruling.why,
+            "policy": d.ruling.policy, "exception_id": d.ruling.exception,
+            "inputs": gate.canonical(d.inputs).decode(), "signature": d.signature,
+        }
+        for d in made
+    ]  # fmt: skip
+    insert_rows(conn, gate_decision, rows)
 
 
 def decision(conn: Connection, uid: str) -> Decision | None:

@@ -53,29 +53,55 @@ def standings_for(specs: Specs, service: str, by_slo: StatusesOf) -> list[Standi
     return [rules.standing(p, specs, by_slo) for p in rules.policies_for(specs, service)]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, how the budgets stand that decide it, and the name its decision will have."""
+
+    question: Question
+    standings: Sequence[Standing]
+    uid: str
+
+
 def check(
     conn: Connection, question: Question, standings: Sequence[Standing], secret: bytes, uid: str,
     now: Seconds,
 ) -> Decision:  # fmt: skip
-    """Decide, and keep the decision with all that it followed from, signed.
+    """Decide one question; see `check_many`."""
+    return check_many(conn, [Asked(question, standings, uid)], secret, now)[0]
 
-    An exception that lets the release pass is used once more by the same transaction.
+
+def check_many(
+    conn: Connection, asked: Sequence[Asked], secret: bytes, now: Seconds
+) -> list[Decision]:
+    """Decide in order, and keep each decision with all that it followed from, signed.
+
+    An exception that lets a release pass is used once more by the same transaction.
     """
-    leaves = store.given(conn, question.service, now)
-    ruling = gate.ruling_of(question, standings, leaves, now)
-    inputs = gate.inputs_of(question, standings, leaves, now)
-    said = gate.canonical(inputs)
-    signed = gate.signature(secret, uid, said, ruling)
-    made = Decision(0, uid, now, question, ruling, inputs, signed)
-    store.add_decision(conn, made, said)
-    if ruling.exception is not None:
-        used = next(e for e in leaves if e.id == ruling.exception)
-        _saved(conn, replace(used, uses=used.uses + 1))
-    if ruling.exception is not None or ruling.verdict is Verdict.HALT:
-        data = {"decision": uid, "change": question.change, "why": ruling.why}
-        event = "gate.halted" if ruling.verdict is Verdict.HALT else "gate.excepted"
-        timeline.append(conn, now, event, f"service/{question.service}", question.asked_by, data)
+    leaves = store.given(conn, {a.question.service for a in asked}, now)
+    made: list[Decision] = []
+    for each in asked:
+        its = [e for e in leaves.values() if e.service == each.question.service]
+        ruling = gate.ruling_of(each.question, each.standings, its, now)
+        inputs = gate.inputs_of(each.question, each.standings, its, now)
+        signed = gate.signature(secret, each.uid, gate.canonical(inputs), ruling)
+        made.append(Decision(0, each.uid, now, each.question, ruling, inputs, signed))
+        if ruling.exception is not None:
+            used = leaves[ruling.exception]
+            leaves[used.id] = _saved(conn, replace(used, uses=used.uses + 1))
+    store.add_decisions(conn, made)
+    timeline.append_many(conn, [_told(d) for d in made if _worth_telling(d)])
     return made
+
+
+def _worth_telling(made: Decision) -> bool:
+    return made.ruling.exception is not None or made.ruling.verdict is Verdict.HALT
+
+
+def _told(made: Decision) -> timeline.NewEvent:
+    halted = made.ruling.verdict is Verdict.HALT
+    data = {"decision": made.uid, "change": made.question.change, "why": made.ruling.why}
+    kind = "gate.halted" if halted else "gate.excepted"
+    return made.at, kind, f"service/{made.question.service}", made.question.asked_by, data
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,12 @@ class AdmissionIn(BaseModel):
     request: dict[str, Any]
 
 
+def asked_in(body: CheckIn, who: str) -> Question:
+    """The question that a body asks. Raises UserError."""
+    kind = work.kind_named(body.change_kind)
+    return Question(plain(body.service), kind, plain(body.change), plain(body.environment), who)
+
+
 def gate_routes(router: APIRouter, gate: Gate) -> None:
     """Add the routes."""
     _ask_routes(router, gate)
@@ -80,10 +86,7 @@ def _ask_routes(router: APIRouter, gate: Gate) -> None:
     @router.post("/gate/check", tags=["gate"])
     async def check(body: CheckIn, request: Request) -> dict[str, Any]:
         """May a release go out? The decision is kept, signed, when this answers."""
-        kind = work.kind_named(body.change_kind)
-        asked = Question(plain(body.service), kind, plain(body.change), plain(body.environment),
-                         actor(request))  # fmt: skip
-        return decision_json(await asyncio.wrap_future(gate.check(asked)))
+        return decision_json(await asyncio.wrap_future(gate.check(asked_in(body, actor(request)))))
 
     @router.get("/gate/standing", tags=["gate"])
     def standing(service: Text) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""The fast way to the gate: pipelines with a token are answered before the guard and the API.
+
+The same question by the API's own route gets the same answer; this one looks a token up once a
+second, and decides for all who ask meanwhile in one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import orjson
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from watchkeeper.access.model import Permission, Principal, digest
+from watchkeeper.access.roles import may
+from watchkeeper.access.work import principal_of_token
+from watchkeeper.faces.api.gate import CheckIn, asked_in, decision_json
+from watchkeeper.faces.gate import Gate
+from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
+from watchkeeper.policy.model import Decision
+from watchkeeper.policy.work import Asked
+
+PATH = "/api/v1/gate/check"
+TOKEN_LIFE = 1.0
+"""Seconds for which a token that was looked up is not looked up again."""
+MOST_TOKENS = 10_000
+MOST_BYTES = 64 * 1024
+MOST_TOGETHER = 200
+MOST_WAITING = 5_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    asked: Asked
+    done: asyncio.Future[Decision]
+
+
+class GateDoor:
+    """ASGI middleware: answers pipelines that show a token, passes on all else."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app, self.gate = app, gate
+        self._tokens: dict[str, tuple[Principal | None, float]] = {}
+        self._waiting: list[_Waiting] = []
+        self._busy = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer here, or pass on."""
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        secret = _bearer(scope)
+        principal = await self._principal(secret) if secret else None
+        # Whoever may not ask is told so by the guard, as everywhere.
+        if principal is None or not may(principal, Permission.PUSH):
+            await self.app(scope, receive, send)
+            return
+        try:
+            body = CheckIn.model_validate_json(await _body(receive))
+            status, said = (
+                200,
+                decision_json(await self._decide(self.gate.asked(asked_in(body, principal.name)))),
+            )
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            status = 400
+            said = {"error": f"{where}: {first['msg']}" if where else first["msg"],
+                    "hint": "See /api/v1/openapi.json for what is expected."}  # fmt: skip
+        except WatchkeeperError as error:
+            status, said = error.http_status, {"error": error.message, "hint": error.hint}
+        await _answer(send, status, orjson.dumps(said))
+
+    async def _principal(self, secret: str) -> Principal | None:
+        hashed, now = digest(secret), time.monotonic()
+        known, until = self._tokens.get(hashed, (None, 0.0))
+        if now < until:
+            return known
+        found = await run_in_threadpool(self._looked_up, secret)
+        if len(self._tokens) >= MOST_TOKENS:
+            self._tokens.clear()
+        self._tokens[hashed] = (found, now + TOKEN_LIFE)
+        return found
+
+    def _looked_up(self, secret: str) -> Principal | None:
+        with self.gate.duty.db.read() as conn:
+            return principal_of_token(conn, secret, self.gate.duty.clock.now())
+
+    # -- one transaction for all who ask while the one before is under way
+    async def _decide(self, asked: Asked) -> Decision:
+        """The decision, on disk when this returns. Raises StoreError."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise StoreError("Too many ask the gate at once.", "Ask again in a moment.")
+        loop = asyncio.get_running_loop()
+        one = _Waiting(asked, loop.create_future())
+        self._waiting.append(one)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._flush, loop)
+        return await one.done
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._waiting:
+            self._busy = False
+            return
+        batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+        future = self.gate.check_many([w.asked for w in batch])
+        future.add_done_callback(lambda f: loop.call_soon_threadsafe(self._ended, loop, batch, f))
+
+    def _ended(
+        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], future: Future[list[Decision]]
+    ) -> None:
+        self._flush(loop)
+        error = future.exception()
+        if error is not None:
+            _failed(batch, error)
+            return
+        for one, made in zip(batch, future.result(), strict=True):
+            if not one.done.done():
+                one.done.set_result(made)
+
+
+def _failed(batch: list[_Waiting], error: BaseException) -> None:
+    for one in batch:
+        if not one.done.done():
+            one.done.set_exception(error)
+
+
+def _bearer(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            kind, _, secret = value.decode("latin-1").partition(" ")
+            return secret.strip() if kind.lower() == "bearer" else ""
+    return ""
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MOST_BYTES:
+            raise UserError(f"The question is larger than {MOST_BYTES:,} bytes.", "Send less.")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
