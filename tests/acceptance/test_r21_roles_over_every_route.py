@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.doors import gate_doors
 from tests.support.people import House, routes_of
 from tests.support.status_place import STATUS_FREE, status_doors
 from watchkeeper.access.model import Role, Scope
@@ -226,6 +227,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "PUT /api/v1/incidents/{incident_id}/roles/{role}": RESPONDERS,
     "GET /api/v1/incidents/{incident_id}/templates": VIEWERS,
     **status_doors(ANY, VIEWERS, EDITORS),
+    **gate_doors(VIEWERS, RESPONDERS, EDITORS),
     # oneself
     "POST /signout": VIEWERS,
     "POST /account/password": VIEWERS,
@@ -292,6 +294,7 @@ OPEN_TO: Mapping[str, set[str]] = {
 }
 
 NAMES = {
+    "budgets": "none",
     "integrations": "none",
     "heartbeats": "none",
     "whatif": "api",

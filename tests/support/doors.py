@@ -1,0 +1,25 @@
+"""For whom doors are, by room: what is held against every route of the application."""
+
+from __future__ import annotations
+
+
+def gate_doors(viewers: set[str], responders: set[str], editors: set[str]) -> dict[str, set[str]]:
+    """Of budget policies and the gate."""
+    reading = (
+        "/budgets", "/budgets.csv", "/budgets/{name:path}", "/gate", "/gate.csv", "/gate/{uid}",
+        "/parts/budgets", "/api/v1/budgets", "/api/v1/budgets/{name:path}",
+        "/api/v1/gate/standing", "/api/v1/gate/watch", "/api/v1/gate/decisions",
+        "/api/v1/gate/decisions/{uid}", "/api/v1/gate/replay", "/api/v1/gate/exceptions",
+    )  # fmt: skip
+    return {
+        **{f"GET {path}": viewers for path in reading},
+        "POST /gate/exceptions": responders,
+        "POST /gate/exceptions/{id}/approve": editors,
+        "POST /gate/exceptions/{id}/revoke": responders,
+        "POST /api/v1/gate/check": editors,
+        "POST /api/v1/gate/flagger": editors,
+        "POST /api/v1/gate/admission": editors,
+        "POST /api/v1/gate/exceptions": responders,
+        "POST /api/v1/gate/exceptions/{exception_id}/approve": editors,
+        "POST /api/v1/gate/exceptions/{exception_id}/revoke": responders,
+    }
