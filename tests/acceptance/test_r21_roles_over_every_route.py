@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.causes_room import cause_doors
 from tests.support.doors import gate_doors
 from tests.support.people import House, routes_of
 from tests.support.status_place import STATUS_FREE, status_doors
@@ -228,6 +229,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/incidents/{incident_id}/templates": VIEWERS,
     **status_doors(ANY, VIEWERS, EDITORS),
     **gate_doors(VIEWERS, RESPONDERS, EDITORS),
+    **cause_doors(VIEWERS, RESPONDERS | OF_SHOP),
     # oneself
     "POST /signout": VIEWERS,
     "POST /account/password": VIEWERS,
