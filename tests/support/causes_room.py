@@ -42,16 +42,12 @@ DEPENDS: Mapping[str, tuple[str, ...]] = {
 
 def cause_doors(viewers: set[str], responders: set[str]) -> dict[str, set[str]]:
     """For whom the doors of causes are, for the table of all routes."""
-    reading = ("/slo/{name:path}/causes", "/slo/{name:path}/causes.csv")
-    reading += ("/slo/{name:path}/causes.json", "/api/v1/slos/{name:path}/causes")
-    saying = ("POST /slo/{name:path}/causes", "POST /slo/{name:path}/causes/{id}/remove")
-    saying += ("POST /api/v1/slos/{name:path}/causes",)
-    saying += ("DELETE /api/v1/slos/{name:path}/causes/{label_id}",)
-    read = dict.fromkeys((f"GET {path}" for path in reading), viewers)
+    page, api = "/slo/{name:path}/causes", "/api/v1/slos/{name:path}/causes"
+    read = (page, f"{page}.csv", f"{page}.json", api, "/api/v1/causes/accuracy")
+    said = (f"POST {page}", f"POST {page}/{{id}}/remove", f"POST {api}")
     return {
-        **read,
-        "GET /api/v1/causes/accuracy": viewers,
-        **dict.fromkeys(saying, responders),
+        **dict.fromkeys((f"GET {path}" for path in read), viewers),
+        **dict.fromkeys((*said, f"DELETE {api}/{{label_id}}"), responders),
     }
 
 
