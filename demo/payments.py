@@ -1,13 +1,16 @@
-"""The payments service: charges an amount. Can be told to fail, which is the demo's fault.
+"""The payments service: charges an amount. Has releases, one of them bad: the demo's fault.
 
-``POST /admin/fault`` with ``{"fail": 0.75, "delay": 0.4}`` makes three quarters of the charges
-fail and the others take 0.4 s longer; ``{}`` heals it. It listens on loopback only.
+``POST /admin/release`` with ``{"version": "1.6.1"}`` puts a release out, ``"previous"`` the one
+before back; ``GET`` says which one runs. Whatever runs, ``POST /admin/fault`` with
+``{"fail": 0.75, "delay": 0.4}`` makes three quarters of the charges fail and the others take 0.4 s
+longer; ``{}`` heals it. It listens on loopback only.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +32,12 @@ class Fault:
     delay: float = 0.0
 
 
+GOOD, BEFORE = "1.5.0", "1.4.0"
+BAD = Fault(fail=0.75, delay=0.4)
+"""What is wrong with every release of 1.6, which charges in one step."""
+_RELEASE = re.compile(r"1\.[4-6]\.\d+")
+
+
 class Payments:
     """The service's state and handlers."""
 
@@ -37,6 +46,7 @@ class Payments:
         self._sleep = sleep
         self._lock = threading.Lock()
         self.fault = Fault()
+        self.version, self.previous = GOOD, BEFORE
 
     def charge(self, request: Request) -> Answer:
         """Charge an amount in cents: 200 with a receipt, or 503."""
@@ -61,12 +71,33 @@ class Payments:
         self.fault = Fault(fail, delay)
         return Answer(200, {"fail": fail, "delay": delay})
 
+    def shown(self, request: Request) -> Answer:
+        """Which release runs, and which one ran before it."""
+        return Answer(200, {"version": self.version, "previous": self.previous})
+
+    def release(self, request: Request) -> Answer:
+        """Put a release out, with what is wrong with it."""
+        with self._lock:
+            asked = str(request.body.get("version", ""))
+            version = self.previous if asked == "previous" else asked
+            if not _RELEASE.fullmatch(version):
+                return Answer(400, {"error": f"there is no release {version}"})
+            if version != self.version:
+                self.version, self.previous = version, self.version
+            self.fault = BAD if version.startswith("1.6.") else Fault()
+        return self.shown(request)
+
 
 def build(rng: random.Random, sleep: Callable[[float], None] = time.sleep) -> Service:
     """The payments service, ready to be served."""
     payments = Payments(rng, sleep)
     return Service(
-        {("POST", "/charge"): payments.charge, ("POST", "/admin/fault"): payments.set_fault},
+        {
+            ("POST", "/charge"): payments.charge,
+            ("POST", "/admin/fault"): payments.set_fault,
+            ("GET", "/admin/release"): payments.shown,
+            ("POST", "/admin/release"): payments.release,
+        },
         CollectorRegistry(),
     )
 

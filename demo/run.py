@@ -26,10 +26,10 @@ from typing import Any
 from demo import changes
 from demo.children import Children, port_from
 from demo.history import NOTE
+from demo.payments import BAD, GOOD
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "demo" / "specs"
-FAULT = {"fail": 0.75, "delay": 0.4}
 REPORT_EVERY = 15
 INNOCENT_AFTER = 40.0
 """Seconds after a bad release at which the shop changes something that does no harm."""
@@ -77,6 +77,8 @@ def write_specs(source: Path, target: Path, ports: Ports, log: Path) -> None:
         text = text.replace("127.0.0.1:18081", f"127.0.0.1:{ports.shop}")
         text = text.replace("127.0.0.1:18082", f"127.0.0.1:{ports.payments}")
         text = text.replace(".demo/shop-access.log", str(log))
+        # Mitigations run our own programs, by a path that does not depend on the environment.
+        text = text.replace("/srv/demo", str(ROOT)).replace("[python3,", f'["{sys.executable}",')
         (target / path.name).write_text(text, encoding="utf-8")
 
 
@@ -116,10 +118,10 @@ def answers(url: str) -> bool:
         return False
 
 
-def break_or_heal(ports: Ports, broken: bool) -> None:
-    """Tell payments to fail, or to work again."""
-    body = json.dumps(FAULT if broken else {}).encode()
-    url = ports.url(ports.payments) + "/admin/fault"
+def deploy(ports: Ports, version: str) -> None:
+    """Put a release of payments out."""
+    body = json.dumps({"version": version}).encode()
+    url = ports.url(ports.payments) + "/admin/release"
     with urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=10):
         pass
 
@@ -228,15 +230,16 @@ class Demo:
             tell(self.ports, changes.bad_release(self.releases))
         else:
             tell(self.ports, changes.rolled_back(self.releases))
-        break_or_heal(self.ports, broken)
+        deploy(self.ports, f"1.6.{self.releases}" if broken else GOOD)
         self.broken = broken
         if broken:
             say(f"RELEASE: payments 1.6.{self.releases} is out, and it is a bad one")
-            say(f"FAULT: {FAULT['fail']:.0%} of the charges fail now, the rest are slow")
+            say(f"FAULT: {BAD.fail:.0%} of the charges fail now, the rest are slow")
             say(f"       for {self.plan.lasts:.0f} s; watch checkout burn: {self.page(WATCHED)}")
             say(f"       and who is paged: {self.ports.url(self.ports.web)}/inbox")
+            say(f"       or declare it and roll payments back: {self.declare()}")
         else:
-            say("HEALED: payments works again; what was spent stays spent")
+            say(f"HEALED: payments {GOOD} runs again; what was spent stays spent")
 
     def report(self, elapsed: float) -> None:
         """Print how checkout is doing."""
@@ -247,6 +250,10 @@ class Demo:
     def page(self, slo: str) -> str:
         """The address of an SLO's page."""
         return f"{self.ports.url(self.ports.web)}/slo/{slo}"
+
+    def declare(self) -> str:
+        """Where an incident is declared."""
+        return f"{self.ports.url(self.ports.web)}/incidents/declare"
 
     def welcome(self) -> None:
         """Say what runs where and what will happen."""
@@ -262,11 +269,13 @@ class Demo:
   The shop itself      {p.url(p.shop)}/   (metrics: {p.url(p.shop)}/metrics)
   What is watched      {self.state}/specs   (edit: it is read again at once)
 
-  In {self.plan.after:.0f} s payments begins to fail: watch checkout burn. After
-  {self.plan.lasts:.0f} s it heals. The same comes again every {self.plan.every / 60:.0f} minutes.
+  In {self.plan.after:.0f} s a bad release of payments goes out: watch checkout burn. Declare
+  an incident of the service Payments ({self.declare()}) and roll it back from
+  its page. After {self.plan.lasts:.0f} s it is rolled back by itself.
+  The same comes again every {self.plan.every / 60:.0f} minutes.
   The 30 days before now are replayed, not measured; the pages say so.
-  Break it yourself:   curl -d '{json.dumps(FAULT)}' {p.url(p.payments)}/admin/fault
-  Heal it:             curl -d '{{}}' {p.url(p.payments)}/admin/fault
+  Break it yourself:   curl -d '{{"version": "1.6.9"}}' {p.url(p.payments)}/admin/release
+  Heal it:             curl -d '{{"version": "{GOOD}"}}' {p.url(p.payments)}/admin/release
 
   Ctrl-C stops everything. {end}
 """,

@@ -15,6 +15,7 @@ tests=(
     chromium=chromium
     nginx=nginx
     gawk=gawk
+    haproxy=haproxy
     "/usr/lib/*/faketime/libfaketime.so.1=libfaketime"
 )
 case "${1:-test}" in

@@ -15,12 +15,14 @@ from watchkeeper.engine.chatting import BEYOND
 from watchkeeper.engine.collect import Collector
 from watchkeeper.engine.follow import Follower
 from watchkeeper.engine.loop import Loop
+from watchkeeper.engine.mitigate import MitigationLoop
 from watchkeeper.engine.pager import Pager, PagerLoop
 from watchkeeper.engine.rooms import RoomsLoop
 from watchkeeper.engine.tick import Engine
 from watchkeeper.incidents.chat.hearing import Ears
 from watchkeeper.incidents.chat.mirroring import Mirrors
 from watchkeeper.incidents.chat.opening import Chats
+from watchkeeper.incidents.mitigation.running import Runner
 from watchkeeper.kernel.clock import Clock, SteadyClock, SystemClock
 from watchkeeper.measure.model import Batch, Source
 from watchkeeper.notify import beats
@@ -96,10 +98,14 @@ def build_engine(
 
 
 def build_loop(
-    engine: Engine, interval: float, clock: Clock | None = None, pager: PagerLoop | None = None
+    engine: Engine,
+    interval: float,
+    clock: Clock | None = None,
+    pager: PagerLoop | None = None,
+    mitigation: MitigationLoop | None = None,
 ) -> Loop:
-    """A loop that ticks the engine by the machine's clock, and a pager that runs beside it."""
-    return Loop(engine, clock or SystemClock(), interval, pager)
+    """A loop that ticks the engine by the machine's clock, and what runs beside it."""
+    return Loop(engine, clock or SystemClock(), interval, pager, mitigation)
 
 
 def limit_of(specs: Specs, channel: str) -> int:
@@ -177,6 +183,18 @@ def build_rooms(db: Database, board: Board, site: Site, clock: Clock) -> RoomsLo
     chance = random.SystemRandom().random
     mirrors = Mirrors(db, site, clock, specs, chats, chance, pool.submit, changed)
     return RoomsLoop(mirrors, Ears(db, site, clock, specs, chats, BEYOND, changed))
+
+
+def build_mitigation(db: Database, board: Board, clock: Clock) -> MitigationLoop:
+    """What carries mitigations out; each process is a server of its own name."""
+
+    def start(work: Callable[[], None]) -> None:
+        # No pool: a process must be able to end while a long command is under way.
+        threading.Thread(target=work, name="mitigation", daemon=True).start()
+
+    owner = f"r-{secrets.token_hex(8)}"
+    runner = Runner(db, clock, lambda: board.posting.specs, owner, start, board.post)
+    return MitigationLoop(runner)
 
 
 def build_pager(

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.causes_room import cause_doors
 from tests.support.doors import gate_doors
+from tests.support.mitigations import mitigation_doors
 from tests.support.people import House, routes_of
 from tests.support.status_place import STATUS_FREE, status_doors
 from watchkeeper.access.model import Role, Scope
@@ -230,6 +231,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     **status_doors(ANY, VIEWERS, EDITORS),
     **gate_doors(VIEWERS, RESPONDERS, EDITORS),
     **cause_doors(VIEWERS, RESPONDERS | OF_SHOP),
+    **mitigation_doors(VIEWERS, RESPONDERS),
     # oneself
     "POST /signout": VIEWERS,
     "POST /account/password": VIEWERS,

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from watchkeeper.causes import keeping
 from watchkeeper.incidents import store as incidents
 from watchkeeper.incidents import telling
+from watchkeeper.incidents.mitigation import store as runs
+from watchkeeper.incidents.mitigation import work as mitigations
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import WatchkeeperError
 from watchkeeper.oncall import calendars
@@ -66,11 +68,15 @@ class Follower:
             owed = self._postmortems_owed(conn, specs, now)
             unknown = knowing.anything_to_know(conn)
             digests = store_digest.anything_due(conn, now)
+            helped = runs.anything_to_check(conn, now)
             due = store_items.anything_to_tell(conn, now)
             sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
         if late:
             with self.db.write() as conn:
                 telling.remind(conn, specs, self.site, now)
+        if helped:
+            with self.db.write() as conn:
+                mitigations.check(conn, specs, now)
         if owed:
             with self.db.write() as conn:
                 postmortems.open_owed(conn, specs, self.fleet(), self.site, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from watchkeeper.engine.mitigate import MitigationLoop
 from watchkeeper.engine.pager import PagerLoop
 from watchkeeper.engine.rooms import RoomsLoop
 from watchkeeper.engine.tick import Engine
@@ -17,11 +18,17 @@ class Loop:
     """Runs ticks in a thread of its own every ``interval`` seconds until stopped."""
 
     def __init__(
-        self, engine: Engine, clock: Clock, interval: float, pager: PagerLoop | None = None
+        self,
+        engine: Engine,
+        clock: Clock,
+        interval: float,
+        pager: PagerLoop | None = None,
+        mitigation: MitigationLoop | None = None,
     ) -> None:
         self.engine = engine
         self.pager = pager
         self.rooms: RoomsLoop | None = None
+        self.mitigation = mitigation
         self.clock = clock
         self.interval = interval
         self._stop = threading.Event()
@@ -34,6 +41,8 @@ class Loop:
             self.pager.start()
         if self.rooms is not None:
             self.rooms.start()
+        if self.mitigation is not None:
+            self.mitigation.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask to stop and wait for the tick under way."""
@@ -42,6 +51,8 @@ class Loop:
             self.pager.stop(timeout)
         if self.rooms is not None:
             self.rooms.stop(timeout)
+        if self.mitigation is not None:
+            self.mitigation.stop(timeout)
         if self._thread.is_alive():
             self._thread.join(timeout)
         self.engine.collector.close()

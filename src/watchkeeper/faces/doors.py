@@ -232,6 +232,9 @@ TABLE: Sequence[Row] = (
     ("GET", "/incidents/{id}.md", READ),
     ("GET", "/incidents/{id}", READ),
     ("GET", "/incidents/{id}/files/{file}", READ),
+    ("GET", "/incidents/{id}/mitigations/{name}", RESPOND),
+    ("POST", "/incidents/{id}/mitigations/{name}", RESPOND),
+    ("GET", "/incidents/{id}/runs/{run}", READ),
     ("POST", "/incidents/{id}/{act}", RESPOND),
     ("GET", "/parts/incidents", READ),
     ("GET", "/parts/incidents/{id}", READ),
@@ -293,6 +296,10 @@ TABLE: Sequence[Row] = (
     ("POST", "/api/v1/status-pages/{name}/subscribers", EDIT),
     ("DELETE", "/api/v1/status-pages/{name}/subscribers/{subscriber_id}", EDIT),
     ("GET", "/api/v1/incidents/{incident_id}/templates", READ),
+    ("GET", "/api/v1/incidents/{incident_id}/mitigations", READ),
+    ("POST", "/api/v1/incidents/{incident_id}/mitigations/{name}", RESPOND),
+    ("GET", "/api/v1/incidents/{incident_id}/runs", READ),
+    ("GET", "/api/v1/incidents/{incident_id}/runs/{run_id}", READ),
     # -- objectives
     ("POST", "/api/v1/backtest", READ),  # it asks, and changes nothing
     ("GET", "/", READ),

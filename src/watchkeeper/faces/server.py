@@ -42,6 +42,7 @@ from watchkeeper.faces.web.heartbeats import heartbeat_routes
 from watchkeeper.faces.web.incident_routes import incident_routes
 from watchkeeper.faces.web.integrations import integration_routes
 from watchkeeper.faces.web.learning_routes import learning_routes
+from watchkeeper.faces.web.mitigation_routes import mitigation_routes
 from watchkeeper.faces.web.postmortem_routes import postmortem_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.faces.web.silences import silence_routes
@@ -115,6 +116,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *alert_routes(duty, services),
         *action_routes(duty, services),
         *changes_routes(services),
+        *mitigation_routes(duty, services),
         *incident_routes(duty, services),
         *budget_routes(duty, services),
         *postmortem_routes(duty, services),

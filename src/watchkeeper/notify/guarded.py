@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
+from watchkeeper.kernel.errors import UserError
 from watchkeeper.notify.model import TransportError
 
 DEFAULT_TIMEOUT = 10.0
@@ -47,17 +49,19 @@ class Answer:
 class Web:
     """A client for one channel. ``allow_private`` lets it reach loopback and private networks.
 
-    Of an answer no more than ``most`` characters are kept.
+    Of an answer no more than ``most`` characters are kept. ``ca``: certificates in PEM of an
+    authority that alone is trusted; '' trusts those that everybody does. Raises UserError.
     """
 
     allow_private: bool = False
     timeout: float = DEFAULT_TIMEOUT
     most: int = MOST_ANSWER
+    ca: str = ""
     _client: httpx2.Client = field(init=False)
 
     def __post_init__(self) -> None:
         self._client = httpx2.Client(
-            timeout=self.timeout, follow_redirects=False, trust_env=False, verify=True
+            timeout=self.timeout, follow_redirects=False, trust_env=False, verify=_trusted(self.ca)
         )
 
     def close(self) -> None:
@@ -109,6 +113,15 @@ class Web:
 
     def _address(self, host: str, port: int) -> str:
         return checked_address(host, port, self.allow_private)
+
+
+def _trusted(ca: str) -> ssl.SSLContext | bool:
+    if not ca:
+        return True
+    try:
+        return ssl.create_default_context(cadata=ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise UserError("'ca' is no certificate in PEM.", str(error)[:200]) from None
 
 
 def checked_address(host: str, port: int, allow_private: bool) -> str:

@@ -23,6 +23,7 @@ from watchkeeper.faces.api.duty import duty_router
 from watchkeeper.faces.api.gate import gate_routes
 from watchkeeper.faces.api.incidents import incident_routes
 from watchkeeper.faces.api.learning import learning_routes
+from watchkeeper.faces.api.mitigations import mitigation_routes
 from watchkeeper.faces.api.models import CorrectionIn, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
@@ -34,6 +35,7 @@ from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.gate import gate_of
 from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
+from watchkeeper.faces.mitigations import mitigations_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.status.pages import status_pages_of
@@ -69,6 +71,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     change_routes(router, Changes(services))
     incident_routes(router, incidents_of(duty))
     channel_routes(router, Channel(duty))
+    mitigation_routes(router, mitigations_of(duty))
     postmortem_routes(router, postmortems_of(duty))
     status_routes(router, status_pages_of(duty))
     app.include_router(router)

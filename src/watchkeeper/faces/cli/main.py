@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "learn": ("learn:learn", "What recurred, what has held, how incidents go."),
     "ledger": ("ledger:ledger", "Import and export measured counts."),
     "lint": ("lint:lint", "Check a directory of specs; every problem at once."),
+    "mitigate": ("mitigate:mitigate", "What may help in an incident: look, try, run."),
     "oncall": ("oncall:oncall", "Who is on call; overrides, swaps and leave."),
     "page": ("page:page", "See and answer pages."),
     "postmortem": ("postmortem:postmortem", "Write, check, review and find postmortems."),

@@ -125,6 +125,7 @@ def _run(
         build_engine,
         build_follower,
         build_loop,
+        build_mitigation,
         build_pager,
         build_rooms,
         site_of,
@@ -142,11 +143,17 @@ def _run(
         engine.start(clock.now())
         site = site_of(database, url)
         pager = build_pager(database, engine.board, site, clock)
+        mitigation = build_mitigation(database, engine.board, clock)
         engine.wake, engine.site = pager.wake, site
         follow = build_follower(database, engine.board, site, clock).step
         if deadman is not None:
             engine.proof_of_life = lambda broken: deadman.report([f.text for f in broken])
-        duty = Duty(database, engine.board, clock, site, pager.wake)
+
+        def wake() -> None:
+            pager.wake()
+            mitigation.wake()
+
+        duty = Duty(database, engine.board, clock, site, wake)
         engine.follow_up = then(follow, Exporter(status_pages_of(duty)).step)
         services = Services(
             database, engine.board, clock, os.environ.get("WATCHKEEPER_DEMO_NOTE", "")
@@ -159,6 +166,7 @@ def _run(
         )
         loop = build_loop(engine, interval, clock, pager)
         loop.rooms = build_rooms(database, engine.board, site, clock)
+        loop = build_loop(engine, interval, clock, pager, mitigation)
         app = build_server(services, loop, anonymous, duty)
         click.echo(
             f"Watchkeeper on http://{host}:{port} · {len(engine.board.posting.specs.slos)} "

@@ -14,10 +14,12 @@ from watchkeeper.faces.channel import Channel, headers_of
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
+from watchkeeper.faces.mitigations import mitigations_of
 from watchkeeper.faces.postmortems import postmortems_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.status.pages import status_pages_of
 from watchkeeper.faces.web import incident_views as views
+from watchkeeper.faces.web import mitigation_views
 from watchkeeper.faces.web.acting import (
     Acting,
     Form,
@@ -55,6 +57,7 @@ class IncidentHandlers(Acting):
         self.duty, self.incidents, self.channel = duty, incidents_of(duty), Channel(duty)
         self.postmortems, self.learning = postmortems_of(duty), learning_of(duty)
         self.status = status_pages_of(duty)
+        self.mitigations = mitigations_of(duty)
 
     # -- the list
     def listed(self, request: Request) -> Response:
@@ -167,6 +170,7 @@ class IncidentHandlers(Acting):
             "incidents",
             status,
             view=view,
+            aid=self._aid(view.row.id),
             problem=problem,
             told=told,
             commands=HELP,
@@ -191,14 +195,19 @@ class IncidentHandlers(Acting):
         if request.query_params.get("half") == "again":
             kept = self._again(_id(request))
             return self.pages.part("_again.html", may_respond=may_respond, **kept)
-        half = "top" if request.query_params.get("half") == "top" else "log"
+        view = self._room(request)
+        if request.query_params.get("half") != "top":
+            return self.pages.part("_incident_log.html", view=view, may_respond=may_respond)
         return self.pages.part(
-            f"_incident_{half}.html", view=self._room(request), may_respond=may_respond
+            "_incident_top.html", view=view, aid=self._aid(view.row.id), may_respond=may_respond
         )
 
     def _again(self, incident_id: int) -> dict[str, object]:
         return {"again_id": incident_id, "again": self.learning.again(incident_id),
                 "since": self.learning.since(incident_id)}  # fmt: skip
+
+    def _aid(self, incident_id: int) -> mitigation_views.AidView:
+        return mitigation_views.aid(self.mitigations.first_aid(incident_id), self._now())
 
     def _room(self, request: Request) -> views.RoomView:
         story = self.incidents.story(_id(request))
