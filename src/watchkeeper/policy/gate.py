@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -105,20 +104,17 @@ def inputs_of(
     exceptions: Sequence[GateException],
     now: Seconds,
 ) -> dict[str, Any]:
-    """All that a ruling follows from, as plain values."""
+    """All that a ruling follows from, to be written by `canonical`."""
     return {
         "at": now,
-        "question": asdict(question),
-        "standings": [
-            {"terms": asdict(s.terms), "evidence": [asdict(e) for e in s.evidence]}
-            for s in standings
-        ],
-        "exceptions": [asdict(e) for e in exceptions],
+        "question": question,
+        "standings": [{"terms": s.terms, "evidence": s.evidence} for s in standings],
+        "exceptions": exceptions,
     }
 
 
 def made_again(inputs: Mapping[str, Any]) -> Ruling:
-    """The ruling that follows from what was kept; states are judged anew from the evidence."""
+    """The ruling that follows from what was read back; states are judged anew from the evidence."""
     asked = inputs["question"]
     question = Question(**{**asked, "kind": ReleaseKind(asked["kind"])})
     standings = [
@@ -133,12 +129,15 @@ def made_again(inputs: Mapping[str, Any]) -> Ruling:
 
 
 def canonical(inputs: Mapping[str, Any]) -> bytes:
-    """The one way in which inputs are written: JSON with sorted keys."""
-    return orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)
+    """The one way in which inputs are written: JSON, keys in the order of the definitions.
+
+    What was read back is written the same again: JSON keeps order, and floats their shortest form.
+    """
+    return orjson.dumps(inputs)
 
 
 def signature(secret: bytes, uid: str, inputs: bytes, ruling: Ruling) -> str:
     """HMAC-SHA256, hex, over the name of the decision, what it followed from, and what it was."""
     key = hmac.new(secret, b"watchkeeper gate decisions", hashlib.sha256).digest()
-    said = b"\n".join([uid.encode(), inputs, orjson.dumps(asdict(ruling))])
+    said = b"\n".join([uid.encode(), inputs, orjson.dumps(ruling)])
     return hmac.new(key, said, hashlib.sha256).hexdigest()
