@@ -13,7 +13,11 @@ WK = Path(sys.executable).with_name("wk")
 
 @pytest.mark.parametrize(
     ("line", "offered"),
-    [("wk sta", ["status", "status-page"]), ("wk gate ch", ["check"]), ("wk status --ur", ["--url"])],
+    [
+        ("wk sta", ["status", "status-page"]),
+        ("wk gate ch", ["check"]),
+        ("wk status --ur", ["--url"]),
+    ],
 )
 def test_bash_completes_commands_their_parts_and_options(line: str, offered: list[str]) -> None:
     words = line.split()
