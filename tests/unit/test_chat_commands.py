@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from watchkeeper.incidents.chat.commands import Ask, Give, Move, Post, Run, Sev,
 from watchkeeper.incidents.keeping import By
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.postmortems import store_items
+from watchkeeper.spec import load_text
 from watchkeeper.store import Database
 
 DAY = 86_400.0
@@ -167,3 +169,28 @@ def test_what_is_refused_leaves_nothing_half_done(db: Database, line: str, why: 
     with db.read() as conn:
         assert (store.get(conn, number), store.entries(conn, number)) == before
         assert store_items.get(conn, 1) is None
+
+
+def test_a_mitigation_is_run_by_a_command_that_confirms_it(db: Database) -> None:
+    loaded = load_text(
+        "apiVersion: watchkeeper/v1\nkind: Mitigation\nmetadata: {name: rollback}\n"
+        "spec: {type: command, settings: {run: [/bin/echo, '{to}']}, "
+        "dryRun: {run: [/bin/echo, would, '{to}']}, parameters: [{name: to}]}\n"
+    )
+    assert loaded.specs is not None, [str(f) for f in loaded.findings]
+    known = replace(specs(), response=loaded.specs.response)
+    number = declared(db)
+
+    def run(line: str) -> str:
+        with db.write() as conn:
+            command = commands.parse(line, START)
+            return running.perform(conn, known, SITE, number, command, BEYOND, ANN, START)
+
+    with pytest.raises(UserError, match="changes production") as refused:
+        run("/run rollback to=v41")
+    assert "/run rollback to=v41 confirm=yes" in refused.value.hint
+    assert run("/run rollback to=v41 dry=yes") == "rollback was asked for as a dry run: run 1."
+    assert run("/run rollback to=v41 confirm=yes") == "rollback was asked for: run 2."
+    assert run("/run rollback to=v41 confirm=yes") == "rollback is under way already: run 2."
+    with pytest.raises(UserError, match="cannot be"):
+        run("/run rollback to=v;41 confirm=yes")

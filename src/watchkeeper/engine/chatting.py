@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from watchkeeper.incidents.chat.running import Beyond
 from watchkeeper.incidents.keeping import By
+from watchkeeper.incidents.mitigation import work as mitigations
 from watchkeeper.incidents.model import Incident
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import UserError
@@ -30,9 +31,27 @@ def _run(
     conn: Connection, specs: Specs, incident: Incident, name: str, parameters: Mapping[str, str],
     by: By, now: Seconds,
 ) -> str:  # fmt: skip
-    del conn, incident, parameters, by, now
-    known = ", ".join(specs.response.mitigations) or "none is defined"
-    raise UserError(f"There is no mitigation {name!r}.", f"Known: {known}.")
+    values = dict(parameters)
+    dry, sure = (_is_yes(values.pop(word, "")) for word in ("dry", "confirm"))
+    wanted = mitigations.definition(specs, name)
+    if wanted.confirm and not dry and not sure:
+        written = " ".join(f"{k}={v}" for k, v in values.items())
+        again = f"/run {name} {written}".strip()
+        raise UserError(
+            f"{wanted.display_name} changes production.",
+            f"Try it with {again} dry=yes, or do it with {again} confirm=yes.",
+        )
+    asked = mitigations.request(
+        conn, specs, incident.id, name, values, by, now, dry_run=dry, confirmed=sure
+    )
+    if not asked.new:
+        return f"{wanted.display_name} is under way already: run {asked.run.id}."
+    tried = " as a dry run" if dry else ""
+    return f"{wanted.display_name} was asked for{tried}: run {asked.run.id}."
+
+
+def _is_yes(written: str) -> bool:
+    return written.casefold() in ("yes", "y", "true", "1")
 
 
 BEYOND = Beyond(_make_item, _run)
