@@ -126,10 +126,11 @@ class Place:
         """A session of this person, whose account is made when it is first asked for."""
         if name not in self.sessions:
             new = NewAccount(name, "correct horse battery staple", PEOPLE[name])
-            add_account(self.db, new, NOW, "test")
+            now = self.world.clock.now()
+            add_account(self.db, new, now, "test")
             with self.db.write() as conn:
                 who = account_named(conn, name)
-                self.sessions[name] = open_session(conn, NOW, account_id=who.id)[0]
+                self.sessions[name] = open_session(conn, now, account_id=who.id)[0]
         return self.sessions[name]
 
     def key(self, integration: str) -> str:

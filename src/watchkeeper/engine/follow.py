@@ -30,6 +30,7 @@ from watchkeeper.postmortems import (
 )
 from watchkeeper.postmortems import work as postmortems
 from watchkeeper.postmortems.items_work import Opened
+from watchkeeper.reviews import work as reviews
 from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
@@ -60,6 +61,7 @@ class Follower:
     _busy: Lock = field(default_factory=Lock)
     _judged_at: Seconds = 0.0
     _judging: Lock = field(default_factory=Lock)
+    _reviewing: Lock = field(default_factory=Lock)
 
     def step(self, specs: Specs, now: Seconds) -> None:
         """Remind people; read calendars and talk to trackers if that is not under way already."""
@@ -70,6 +72,7 @@ class Follower:
             digests = store_digest.anything_due(conn, now)
             helped = runs.anything_to_check(conn, now)
             due = store_items.anything_to_tell(conn, now)
+            review = reviews.anything_due(conn, specs, now)
             sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
         if late:
             with self.db.write() as conn:
@@ -90,6 +93,8 @@ class Follower:
         if due:
             with self.db.write() as conn:
                 items_work.remind(conn, specs, self.site, now)
+        if review and self._reviewing.acquire(blocking=False):
+            self.run(lambda: self._review(specs, now))
         if sync and self._busy.acquire(blocking=False):
             self.run(lambda: self._sync(specs))
         if now - self._judged_at >= JUDGE_EVERY and self._judging.acquire(blocking=False):
@@ -114,6 +119,16 @@ class Follower:
             log.exception("judging causes failed; it goes on")
         finally:
             self._judging.release()
+
+    def _review(self, specs: Specs, now: Seconds) -> None:
+        try:
+            reviews.send_due(self.db, specs, self.site, now)
+        except WatchkeeperError as error:
+            log.error("%s", error)
+        except Exception:  # a defect must not end the following
+            log.exception("sending reviews failed; it goes on")
+        finally:
+            self._reviewing.release()
 
     def _sync(self, specs: Specs) -> None:
         try:

@@ -26,6 +26,7 @@ from watchkeeper.faces.ical import ical_routes
 from watchkeeper.faces.intake import IntakeDoor, doors_of
 from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
 from watchkeeper.faces.push import push_routes
+from watchkeeper.faces.reviews import Reviews
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.signin import signin_routes
 from watchkeeper.faces.status.pages import status_pages_of
@@ -44,6 +45,7 @@ from watchkeeper.faces.web.integrations import integration_routes
 from watchkeeper.faces.web.learning_routes import learning_routes
 from watchkeeper.faces.web.mitigation_routes import mitigation_routes
 from watchkeeper.faces.web.postmortem_routes import postmortem_routes
+from watchkeeper.faces.web.reviews import review_routes
 from watchkeeper.faces.web.serving import run
 from watchkeeper.faces.web.silences import silence_routes
 from watchkeeper.faces.web.status_routes import status_routes
@@ -121,6 +123,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *budget_routes(duty, services),
         *postmortem_routes(duty, services),
         *learning_routes(duty, services),
+        *review_routes(Reviews(duty), services),
         *integration_routes(duty, services),
         *silence_routes(duty, services),
         *heartbeat_routes(duty, services),

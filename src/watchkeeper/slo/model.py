@@ -63,6 +63,16 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """What was counted between two moments. ``unseen``: of ``minutes``, which leave out what was
+    corrected and what was before the first data, those without data."""
+
+    events: Events
+    unseen: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """The error budget, in events, signed: overspent is negative, never clamped.
 

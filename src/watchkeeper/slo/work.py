@@ -35,6 +35,7 @@ from watchkeeper.slo.model import (
     SloDetail,
     SloStatus,
     Spend,
+    Stretch,
     TargetVersion,
     WindowCounts,
 )
@@ -242,23 +243,57 @@ def minutes_of(
     return {name: np.asarray(rows, dtype=np.float64).reshape(-1, 3) for name, rows in found.items()}
 
 
+def stretches(
+    conn: Connection, specs: Specs, edges: Sequence[Minute], names: Sequence[str] | None = None
+) -> dict[str, list[Stretch]]:
+    """What was counted between each two edges, by SLO or instance; of all, or of those named.
+
+    Corrections are excluded. Minutes before the first data of an SLO are not unseen.
+    """
+    asked = np.asarray(edges, dtype=np.int64)
+    views = list(_views(conn, specs, names, asked))
+    known = [s.sli_id for s, _ in views if s.sli_id >= 0]
+    spans = ledger.spans(conn, np.asarray(known, dtype=np.int64))[:, 0].tolist() if known else []
+    first = dict(zip(known, spans, strict=True))
+    return {s.name: _stretches(s, v, asked, first.get(s.sli_id, -1)) for s, v in views}
+
+
+def _stretches(subject: Subject, view: View, edges: IntArray, first: Minute) -> list[Stretch]:
+    found = []
+    rows = np.diff(view.cum(edges)[:, :MAY], axis=0).tolist()
+    for start, end, (good, total, seen) in zip(edges[:-1], edges[1:], rows, strict=True):
+        since = max(int(start), first)
+        counted = length(without((since, int(end)), view.terms.holes)) if 0 <= first < end else 0
+        minutes = round(seen * subject.slice_minutes)
+        found.append(Stretch(Events(good, total, minutes), max(0, counted - minutes), counted))
+    return found
+
+
 def _between(
     conn: Connection, specs: Specs, names: Sequence[str], edges: IntArray
 ) -> dict[str, list[list[float]]]:
     """Good, total and seen between each two edges, by SLO."""
-    asked = set(names)
+    return {
+        subject.name: np.diff(view.cum(edges)[:, :MAY], axis=0).tolist()
+        for subject, view in _views(conn, specs, names, edges)
+    }
+
+
+def _views(
+    conn: Connection, specs: Specs, names: Sequence[str] | None, edges: IntArray
+) -> Iterator[tuple[Subject, View]]:
+    """Views that have these edges at hand, of the SLOs named."""
+    asked = set(names or ())
     bases = {base_name(n) for n in asked} | asked
-    few = [d for n, d in specs.slos.items() if n in bases] if len(asked) <= FEW else None
-    every = _every_subject(conn, specs) if few is None else _subjects(conn, specs, few)
-    chosen = [s for s in every if s.name in asked or s.definition.name in asked]
+    few = len(asked) <= FEW and names is not None
+    some = [d for n, d in specs.slos.items() if n in bases] if few else None
+    every = _every_subject(conn, specs) if some is None else _subjects(conn, specs, some)
+    chosen = [s for s in every if names is None or s.name in asked or s.definition.name in asked]
     excluded = store.corrections_by_slo(conn)
     first, last = int(edges[0]), int(edges[-1])
-    found: dict[str, list[list[float]]] = {}
     for subject, read in gather.read_together(conn, chosen, edges):
         bound = Bounds(first, last, last, rolling=True)
-        view = View(read, gather.terms_of(subject, bound, {}, excluded))
-        found[subject.name] = np.diff(view.cum(edges)[:, :MAY], axis=0).tolist()
-    return found
+        yield subject, View(read, gather.terms_of(subject, bound, {}, excluded))
 
 
 def view_of(conn: Connection, subject: Subject, bound: Bounds) -> View:

@@ -28,6 +28,7 @@ from watchkeeper.spec.duty import (
 from watchkeeper.spec.model import AlertPolicyDefinition
 from watchkeeper.spec.openslo import metadata
 from watchkeeper.spec.reader import Reader, nearest
+from watchkeeper.spec.review import ReviewDefinition
 from watchkeeper.spec.zones import zone_problems
 
 URGENCIES = ("page", "ticket", "info")
@@ -62,6 +63,7 @@ class DutyRead:
     alert_policies: dict[str, AlertPolicyDefinition] = field(default_factory=dict)
     budgets: dict[str, BudgetPolicyDefinition] = field(default_factory=dict)
     mirrors: dict[str, MirrorDefinition] = field(default_factory=dict)
+    reviews: dict[str, ReviewDefinition] = field(default_factory=dict)
     readers: dict[tuple[str, str], Reader] = field(default_factory=dict)
     """By kind and name, also of what was too wrong to be defined."""
     references: list[Reference] = field(default_factory=list)

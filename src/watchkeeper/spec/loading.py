@@ -18,6 +18,7 @@ from watchkeeper.spec import (
     native,
     openslo,
     response_read,
+    review_fields,
 )
 from watchkeeper.spec.document import Document, read_documents
 from watchkeeper.spec.duty_fields import DutyRead
@@ -51,6 +52,7 @@ _DUTY: Mapping[str, Callable[[Reader, DutyRead], None]] = {
     "AlertPolicy": duty_alerts.read_alert_policy,
     "BudgetPolicy": budget_fields.read_budget_policy,
     "IncidentMirror": duty_mirrors.read_mirror,
+    "Review": review_fields.read_review,
 }
 _RESPONSE: Mapping[str, Callable[[Reader, DutyRead, ResponseRead], None]] = {
     "IncidentPolicy": response_read.read_incident_policy,

@@ -19,6 +19,7 @@ from watchkeeper.spec.findings import Finding as Finding
 from watchkeeper.spec.findings import Place as Place
 from watchkeeper.spec.findings import Severity as Severity
 from watchkeeper.spec.response import NO_RESPONSE, Response
+from watchkeeper.spec.review import ReviewDefinition
 
 
 class Aspect(StrEnum):
@@ -380,6 +381,7 @@ class Specs:
     duty: Duty = NO_DUTY
     response: Response = NO_RESPONSE
     budgets: Mapping[str, BudgetPolicyDefinition] = field(default_factory=dict)
+    reviews: Mapping[str, ReviewDefinition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ KINDS = (
     "Team", "Service", "Journey", "CompositeSLO", "User", "Schedule", "EscalationPolicy",
     "Channel", "Integration", "Heartbeat", "TriageRule", "Maintenance", "AlertPolicy",
     "IncidentPolicy", "Mitigation", "StatusPage", "Tracker", "BudgetPolicy",
-    "IncidentMirror",
+    "IncidentMirror", "Review",
 )  # fmt: skip
 JOURNEY = "watchkeeper/journey"
 ASPECT = "watchkeeper/aspect"

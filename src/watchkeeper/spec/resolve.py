@@ -75,7 +75,7 @@ def resolve(read: Read, own: Native) -> Specs:
     response = resolve_response(own.response, duty)
     return Specs(
         sources, slos, services, own.teams, own.journeys, policies, duty, response,
-        own.duty.budgets,
+        own.duty.budgets, own.duty.reviews,
     )  # fmt: skip
 
 

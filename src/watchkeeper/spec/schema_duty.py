@@ -11,6 +11,7 @@ from watchkeeper.spec.duty import ChannelType, IntegrationType, RotationKind
 from watchkeeper.spec.duty_channels import COMMON, SETTINGS, TLS
 from watchkeeper.spec.duty_fields import URGENCIES
 from watchkeeper.spec.duty_people import TARGET_KINDS
+from watchkeeper.spec.review_fields import DAYS
 from watchkeeper.spec.schema_parts import DURATION, FIXED, SHARE, TEXT, TEXT_TABLE, TEXTS, an_object
 
 _FLAG = {"type": "boolean"}
@@ -237,5 +238,18 @@ DUTY: dict[str, dict[str, Any]] = {
         hold=_DELAY_MINUTES,
         announce=TARGETS,
     ),
+    "Review": {
+        **an_object(
+            ("team", "send"),
+            description=TEXT,
+            team=TEXT,
+            day={"enum": list(DAYS)},
+            time=_CLOCK,
+            cron=TEXT,
+            timeZone=TEXT,
+            send={**TARGETS, "minItems": 1},
+        ),
+        "not": {"required": ["cron"], "anyOf": [{"required": [k]} for k in ("day", "time")]},
+    },
 }
 """By kind: the schema of ``spec``. Everything but User needs one."""

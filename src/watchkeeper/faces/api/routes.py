@@ -28,6 +28,7 @@ from watchkeeper.faces.api.models import CorrectionIn, SloOut
 from watchkeeper.faces.api.people import people_routes
 from watchkeeper.faces.api.postmortems import postmortem_routes
 from watchkeeper.faces.api.push import Api
+from watchkeeper.faces.api.reviews import review_routes
 from watchkeeper.faces.api.status import status_routes
 from watchkeeper.faces.changes import Changes
 from watchkeeper.faces.channel import Channel
@@ -37,6 +38,7 @@ from watchkeeper.faces.incidents import incidents_of
 from watchkeeper.faces.learning import learning_of
 from watchkeeper.faces.mitigations import mitigations_of
 from watchkeeper.faces.postmortems import postmortems_of
+from watchkeeper.faces.reviews import Reviews
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.status.pages import status_pages_of
 from watchkeeper.kernel.errors import NotFound, WatchkeeperError
@@ -74,6 +76,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     mitigation_routes(router, mitigations_of(duty))
     postmortem_routes(router, postmortems_of(duty))
     status_routes(router, status_pages_of(duty))
+    review_routes(router, Reviews(duty))
     app.include_router(router)
     app.add_exception_handler(WatchkeeperError, _our_error)
     app.add_exception_handler(RequestValidationError, _invalid)

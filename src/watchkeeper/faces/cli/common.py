@@ -130,6 +130,11 @@ class Api:
 
     def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Send a request; answers outside 2xx become errors that say what to do."""
+        text = self.content(method, path, body)
+        return json.loads(text) if text else None
+
+    def content(self, method: str, path: str, body: object = None) -> bytes:
+        """The same, whatever the answer holds."""
         import urllib.error
         import urllib.request
 
@@ -146,7 +151,8 @@ class Api:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-                text = answer.read()
+                read: bytes = answer.read()
+                return read
         except urllib.error.HTTPError as error:
             raise _http_error(error.code, error.read()) from None
         except (OSError, ValueError) as error:
@@ -154,7 +160,6 @@ class Api:
                 f"No Watchkeeper answers at {self.url} ({getattr(error, 'reason', error)}).",
                 "Start one with `wk serve`, give --url, or read a database with --db.",
             ) from None
-        return json.loads(text) if text else None
 
 
 def _http_error(code: int, body: bytes) -> WatchkeeperError:

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "oncall": ("oncall:oncall", "Who is on call; overrides, swaps and leave."),
     "page": ("page:page", "See and answer pages."),
     "postmortem": ("postmortem:postmortem", "Write, check, review and find postmortems."),
+    "review": ("review:review", "The week of a team, beside the week before."),
     "schema": ("lint:schema", "Print the JSON Schema of what you write, for editors."),
     "serve": ("serve:serve", "Run the server: engine, pages and API."),
     "silence": ("alert:silence", "Call nobody for some alerts, for a time."),

@@ -27,6 +27,7 @@ NAV: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
     (
         "Learning",
         (
+            ("reviews", "/reviews", "Weekly review"),
             ("postmortems", "/postmortems", "Postmortems"),
             ("actions", "/actions", "Action items"),
             ("proof", "/learning/proof", "Did it recur?"),
