@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.causes_room import cause_doors
-from tests.support.doors import gate_doors
+from tests.support.doors import gate_doors, learning_doors
 from tests.support.mitigations import mitigation_doors
 from tests.support.people import House, routes_of
 from tests.support.status_place import STATUS_FREE, status_doors
@@ -162,18 +162,6 @@ OPEN_TO: Mapping[str, set[str]] = {
     "POST /api/v1/changes": EDITORS,
     "POST /api/v1/changes/{change_id}/end": EDITORS,
     "GET /postmortems": VIEWERS,
-    "GET /reviews": VIEWERS,
-    "GET /reviews/{team:path}/{week}": VIEWERS,
-    "GET /reviews/{team:path}/{week}.json": VIEWERS,
-    "GET /reviews/{team:path}/{week}.md": VIEWERS,
-    "POST /reviews/notes/{id}": RESPONDERS,
-    "POST /reviews/{team:path}/{week}/notes": RESPONDERS,
-    "POST /reviews/{team:path}/{week}/send": RESPONDERS,
-    "GET /api/v1/reviews": VIEWERS,
-    "GET /api/v1/reviews/{team:path}/{week}": VIEWERS,
-    "PATCH /api/v1/reviews/notes/{note_id}": RESPONDERS,
-    "POST /api/v1/reviews/{team:path}/{week}/notes": RESPONDERS,
-    "POST /api/v1/reviews/{team:path}/{week}/send": RESPONDERS,
     "POST /postmortems": RESPONDERS,
     "GET /postmortems/feed": VIEWERS,
     "GET /postmortems/{id}.md": VIEWERS,
@@ -193,20 +181,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/postmortems/{postmortem_id}/diff/{one}/{two}": VIEWERS,
     "POST /postmortems/{id}/whys": RESPONDERS,
     "GET /api/v1/postmortems/search": VIEWERS,
-    "GET /learning": VIEWERS,
-    "GET /learning.csv": VIEWERS,
-    "GET /learning.json": VIEWERS,
-    "GET /learning/proof": VIEWERS,
-    "GET /learning/proof.csv": VIEWERS,
-    "POST /learning/digests/me": RESPONDERS,
     "GET /parts/similar": RESPONDERS,
-    "GET /api/v1/learning/proofs": VIEWERS,
-    "GET /api/v1/learning/figures": VIEWERS,
-    "GET /api/v1/learning/digests": VIEWERS,
-    "POST /api/v1/learning/digests/me": RESPONDERS,
-    "DELETE /api/v1/learning/digests/me": RESPONDERS,
-    "POST /api/v1/learning/digests": EDITORS,
-    "DELETE /api/v1/learning/digests/{digest_id}": EDITORS,
     "GET /api/v1/incidents/similar": VIEWERS,
     "GET /api/v1/incidents/{incident_id}/similar": VIEWERS,
     "GET /api/v1/incidents/{incident_id}/recurrences": VIEWERS,
@@ -242,6 +217,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     "GET /api/v1/incidents/{incident_id}/templates": VIEWERS,
     **status_doors(ANY, VIEWERS, EDITORS),
     **gate_doors(VIEWERS, RESPONDERS, EDITORS),
+    **learning_doors(VIEWERS, RESPONDERS, EDITORS),
     **cause_doors(VIEWERS, RESPONDERS | OF_SHOP),
     **mitigation_doors(VIEWERS, RESPONDERS),
     # oneself

@@ -23,3 +23,36 @@ def gate_doors(viewers: set[str], responders: set[str], editors: set[str]) -> di
         "POST /api/v1/gate/exceptions/{exception_id}/approve": editors,
         "POST /api/v1/gate/exceptions/{exception_id}/revoke": responders,
     }
+
+
+def learning_doors(
+    viewers: set[str], responders: set[str], editors: set[str]
+) -> dict[str, set[str]]:
+    """Of weekly reviews, and of what was learnt."""
+    return {
+        "GET /api/v1/learning/digests": viewers,
+        "POST /api/v1/learning/digests": editors,
+        "POST /api/v1/learning/digests/me": responders,
+        "DELETE /api/v1/learning/digests/me": responders,
+        "DELETE /api/v1/learning/digests/{digest_id}": editors,
+        "GET /api/v1/learning/figures": viewers,
+        "GET /api/v1/learning/proofs": viewers,
+        "GET /api/v1/reviews": viewers,
+        "PATCH /api/v1/reviews/notes/{note_id}": responders,
+        "GET /api/v1/reviews/{team:path}/{week}": viewers,
+        "POST /api/v1/reviews/{team:path}/{week}/notes": responders,
+        "POST /api/v1/reviews/{team:path}/{week}/send": responders,
+        "GET /learning": viewers,
+        "GET /learning.csv": viewers,
+        "GET /learning.json": viewers,
+        "POST /learning/digests/me": responders,
+        "GET /learning/proof": viewers,
+        "GET /learning/proof.csv": viewers,
+        "GET /reviews": viewers,
+        "POST /reviews/notes/{id}": responders,
+        "GET /reviews/{team:path}/{week}": viewers,
+        "GET /reviews/{team:path}/{week}.json": viewers,
+        "GET /reviews/{team:path}/{week}.md": viewers,
+        "POST /reviews/{team:path}/{week}/notes": responders,
+        "POST /reviews/{team:path}/{week}/send": responders,
+    }
