@@ -22,6 +22,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    exists,
     func,
     or_,
     select,
@@ -123,6 +124,20 @@ _INSERT = text(
 )
 _SET = ", ".join(f'"{n}" = r."{n}"' for n in _CHANGING)
 _UPDATE = text(f"UPDATE alert SET {_SET} FROM {recordset(alert)} r WHERE alert.id = r.id")
+_SAVE = (
+    update(alert)
+    .where(alert.c.id == bindparam("b_id"))
+    .values({n: bindparam(f"b_{n}") for n in _CHANGING})
+)
+_BY_IDS = select(alert).where(alert.c.id.in_(bindparam("ids", expanding=True))).order_by(alert.c.id)
+_DUE = (
+    select(alert)
+    .where(alert.c.due_at <= bindparam("now"))
+    .order_by(alert.c.urgency, alert.c.due_at, alert.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+WAITING = exists().where(alert.c.due_at <= bindparam("now"))
+"""Whether an alert is due at ``now``: a question for `watchkeeper.store.asking`."""
 
 
 def by_open_keys(conn: Connection, keys: Sequence[str]) -> dict[str, Alert]:
@@ -165,16 +180,12 @@ def save(conn: Connection, changed: Sequence[Alert]) -> None:
     if conn.dialect.name == "postgresql":
         conn.execute(_UPDATE, {"rows": as_json(rows)})
         return
-    query = update(alert).where(alert.c.id == bindparam("b_id"))
-    query = query.values({n: bindparam(f"b_{n}") for n in _CHANGING})
-    conn.execute(query, [{f"b_{n}": v for n, v in r.items()} for r in rows])
+    conn.execute(_SAVE, [{f"b_{n}": v for n, v in r.items()} for r in rows])
 
 
 def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
     """Alerts that the engine must look at, pages first."""
-    query = select(alert).where(alert.c.due_at <= now)
-    ordered = query.order_by(alert.c.urgency, alert.c.due_at, alert.c.id).limit(limit)
-    return [_alert(row) for row in conn.execute(ordered).mappings()]
+    return [_alert(row) for row in conn.execute(_DUE, {"now": now, "most": limit}).mappings()]
 
 
 def to_close(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
@@ -221,8 +232,8 @@ def by_ids(conn: Connection, ids: Sequence[int]) -> list[Alert]:
     """These alerts, in order of id."""
     found: list[Alert] = []
     for i in range(0, len(ids), _PART):
-        query = select(alert).where(alert.c.id.in_(list(ids[i : i + _PART])))
-        found.extend(_alert(r) for r in conn.execute(query.order_by(alert.c.id)).mappings())
+        part = {"ids": list(ids[i : i + _PART])}
+        found.extend(_alert(r) for r in conn.execute(_BY_IDS, part).mappings())
     return found
 
 

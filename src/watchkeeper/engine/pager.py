@@ -11,16 +11,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from watchkeeper.alerting import store as alerts
+from watchkeeper.incidents.status import store as notices
 from watchkeeper.incidents.status import telling
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import StoreError
+from watchkeeper.notify import outbox
 from watchkeeper.notify.replicas import BEAT_EVERY
 from watchkeeper.notify.sending import Sender
+from watchkeeper.oncall import store as pages
 from watchkeeper.oncall import work
 from watchkeeper.oncall.model import Site
 from watchkeeper.spec.model import Specs
-from watchkeeper.store import Database
+from watchkeeper.store import Database, asking
 
 log = logging.getLogger("watchkeeper.engine")
 
@@ -30,6 +35,16 @@ MOST_ROUNDS = 40
 """Transactions of each kind in one step, so that a storm cannot keep deliveries waiting."""
 LEAST_PAUSE = 0.1
 """Seconds between two steps that both had something to do."""
+_DUE = asking.ask(alerts.WAITING, pages.WAITING, notices.WAITING, outbox.WAITING)
+
+
+class Due(NamedTuple):
+    """Of what something is due. Asked at once: it is all that most steps do."""
+
+    alerts: bool
+    pages: bool
+    notices: bool
+    messages: bool
 
 
 @dataclass
@@ -43,15 +58,30 @@ class Pager:
 
     def step(self, now: Seconds) -> int:
         """Route, escalate, tell subscribers, send what is due. Returns how much was done."""
-        return self.route(now) + self.escalate(now) + self.tell(now) + self.sender.pump()
+        done = 0
+        due = self._due(now)
+        if due.alerts:
+            done += self.route(now)
+            due = self._due(now)  # it opens pages
+        if due.pages:
+            done += self.escalate(now)
+        if due.notices:
+            done += self.tell(now)
+        if due.messages or done or self.sender.owing:
+            done += self.sender.pump()
+        return done
+
+    def _due(self, now: Seconds) -> Due:
+        with self.db.read() as conn:
+            return Due(*asking.answers(conn, _DUE, now=now))
 
     def route(self, now: Seconds) -> int:
         """Put new alerts on pages."""
-        return self._rounds(lambda n: self._route_once(n), now)
+        return self._rounds(self._route_once, now)
 
     def escalate(self, now: Seconds) -> int:
         """Take the steps that are due."""
-        return self._rounds(lambda n: self._escalate_once(n), now)
+        return self._rounds(self._escalate_once, now)
 
     def tell(self, now: Seconds) -> int:
         """Put the next batch of messages to subscribers of status pages into the outbox."""
@@ -72,16 +102,10 @@ class Pager:
         return done
 
     def _route_once(self, now: Seconds) -> int:
-        with self.db.read() as conn:
-            if not work.anything_to_route(conn, now):
-                return 0
         with self.db.write() as conn:
             return work.route(conn, self.specs(), self.site, now, BATCH)
 
     def _escalate_once(self, now: Seconds) -> int:
-        with self.db.read() as conn:
-            if not work.anything_to_escalate(conn, now):
-                return 0
         with self.db.write() as conn:
             return work.escalate(conn, self.specs(), self.site, now, BATCH)
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from sqlalchemy import Column, Connection, Double, Integer, String, Table, func, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Double,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+    update,
+)
 
 from watchkeeper.kernel.clock import Seconds, SteadyClock, resumed
 from watchkeeper.store import metadata
@@ -21,6 +32,13 @@ replica = Table(
     # How far the replica's clock was ahead of the wall clock. None: it does not say.
     Column("ahead", Double),
 )
+_BEAT = (
+    update(replica)
+    .where(replica.c.id == bindparam("b_id"))
+    .values({n: bindparam(f"b_{n}") for n in ("beat", "seen_at", "version", "ahead")})
+)
+_BEATS = select(replica.c.id, replica.c.beat)
+_NEWEST = select(func.max(replica.c.version))
 
 
 def beat(
@@ -32,21 +50,21 @@ def beat(
     ahead: Seconds | None = None,
 ) -> None:
     """Say that this replica lives."""
-    values = {"beat": number, "seen_at": now, "version": version, "ahead": ahead}
-    query = update(replica).where(replica.c.id == replica_id).values(**values)
-    if not conn.execute(query).rowcount:
-        insert_new(conn, replica, {"id": replica_id, **values})
+    values = {
+        "id": replica_id, "beat": number, "seen_at": now, "version": version, "ahead": ahead
+    }  # fmt: skip
+    if not conn.execute(_BEAT, {f"b_{n}": v for n, v in values.items()}).rowcount:
+        insert_new(conn, replica, values)
 
 
 def beats(conn: Connection) -> dict[str, int]:
     """The beat of every replica that is known."""
-    rows = conn.execute(select(replica.c.id, replica.c.beat))
-    return {str(name): int(number) for name, number in rows}
+    return {str(name): int(number) for name, number in conn.execute(_BEATS)}
 
 
 def newest_version(conn: Connection) -> int:
     """The newest version of the delivery's protocol that any replica speaks."""
-    return int(conn.execute(select(func.max(replica.c.version))).scalar() or 0)
+    return int(conn.execute(_NEWEST).scalar() or 0)
 
 
 def forget_replicas(conn: Connection, gone: Collection[str]) -> None:

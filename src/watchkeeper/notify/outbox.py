@@ -24,7 +24,9 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     case,
+    exists,
     func,
     insert,
     or_,
@@ -73,6 +75,22 @@ delivery = Table(
     Index("ix_delivery_page", "page_id"),
     Index("ix_delivery_address", "channel", "address", "sent_at"),
     sqlite_autoincrement=True,
+)
+
+WAITING = exists().where(delivery.c.state == DUE, delivery.c.due_at <= bindparam("now"))
+"""Whether a message is due at ``now``: a question for `watchkeeper.store.asking`."""
+_KNOWN = select(delivery.c.key).where(delivery.c.key.in_(bindparam("keys", expanding=True)))
+_READY = (
+    select(delivery)
+    .where(delivery.c.state == DUE, delivery.c.due_at <= bindparam("now"))
+    .order_by(delivery.c.priority, delivery.c.due_at, delivery.c.id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_LEASED_BY = (
+    select(delivery.c.owner, func.count())
+    .where(delivery.c.state == LEASED)
+    .group_by(delivery.c.owner)
 )
 
 
@@ -140,7 +158,7 @@ def enqueue(conn: Connection, rows: Sequence[NewDelivery], now: Seconds) -> None
     known = {
         key
         for part in _parts([r.key for r in rows])
-        for key in conn.execute(select(delivery.c.key).where(delivery.c.key.in_(part))).scalars()
+        for key in conn.execute(_KNOWN, {"keys": part}).scalars()
     }
     fresh = [_values(row, now) for row in rows if row.key not in known]
     if fresh:
@@ -194,14 +212,7 @@ def free(conn: Connection, gone: Collection[str], now: Seconds) -> int:
 
 def ready(conn: Connection, now: Seconds, limit: int) -> list[Delivery]:
     """Deliveries that are due, the most urgent first; nobody else can take them meanwhile."""
-    query = (
-        select(delivery)
-        .where(delivery.c.state == DUE, delivery.c.due_at <= now)
-        .order_by(delivery.c.priority, delivery.c.due_at, delivery.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [_delivery(row) for row in conn.execute(query).mappings()]
+    return [_delivery(row) for row in conn.execute(_READY, {"now": now, "most": limit}).mappings()]
 
 
 def sent_lately(
@@ -462,12 +473,7 @@ def overdue(conn: Connection, before: Seconds, *, bulk: bool = True) -> int:
 
 def leased_by(conn: Connection) -> dict[str, int]:
     """How many rows each owner has claimed."""
-    query = (
-        select(delivery.c.owner, func.count())
-        .where(delivery.c.state == LEASED)
-        .group_by(delivery.c.owner)
-    )
-    return {str(owner): int(count) for owner, count in conn.execute(query)}
+    return {str(owner): int(count) for owner, count in conn.execute(_LEASED_BY)}
 
 
 def _parts(names: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:

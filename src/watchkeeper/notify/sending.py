@@ -21,13 +21,15 @@ from watchkeeper.notify.limits import Allowance, Limit, unlimited
 from watchkeeper.notify.model import MessageKind, Receipt, Transport, TransportError
 from watchkeeper.notify.outbox import Claim, Delivery, NewDelivery
 from watchkeeper.notify.replicas import Watch
-from watchkeeper.store import Database
+from watchkeeper.store import Database, asking
 
 log = logging.getLogger("watchkeeper.notify")
 
 VERSION = 1
 """Of the delivery's protocol. A replica stops claiming when it sees a newer one that it would
 misread; it is raised only when rows change their meaning."""
+
+_DUE = asking.ask(outbox.WAITING)
 
 Open = Callable[[str], Transport]
 """The transport of a channel by its name. Raises TransportError when there is none."""
@@ -107,7 +109,8 @@ class Sender:
             return 0
         now = self.clock.now()
         with self.db.read() as conn:
-            if not outbox.overdue(conn, now) or beats.newest_version(conn) > VERSION:
+            [due] = asking.answers(conn, _DUE, now=now)
+            if not due or beats.newest_version(conn) > VERSION:
                 return 0
         with self.db.write() as conn:
             # Whoever claims is known to live: a claim of nobody's would be freed at once. This also
@@ -121,6 +124,11 @@ class Sender:
             self._bulk += each.row.kind is MessageKind.STATUS
             self.run(lambda c=each: self._send(c))  # type: ignore[misc]
         return len(claims)
+
+    @property
+    def owing(self) -> bool:
+        """True when an outcome waits to be recorded: the next ``pump`` does that first."""
+        return bool(self._unrecorded)
 
     @property
     def idle(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from watchkeeper.spec.duty import (
@@ -21,6 +22,7 @@ def policy_json(policy: EscalationPolicyDefinition | None) -> str:
     return json.dumps(asdict(policy)) if policy is not None else ""
 
 
+@lru_cache(256)  # many pages keep the same few, and each look at a page reads it
 def policy_of(text: str) -> EscalationPolicyDefinition | None:
     """The policy that was written down."""
     if not text:

@@ -19,6 +19,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
+    exists,
     func,
     insert,
     or_,
@@ -145,6 +147,23 @@ class Proof:
 
 # ---------------------------------------------------------------- pages
 
+WAITING = exists().where(page.c.due_at <= bindparam("now"))
+"""Whether a page is due at ``now``: a question for `watchkeeper.store.asking`."""
+_CHANGED = [c.name for c in page.columns if c.name not in ("id", "version")]
+_SAVE = (
+    update(page)
+    .where(page.c.id == bindparam("b_id"), page.c.version == bindparam("b_version"))
+    .values({n: bindparam(f"b_{n}") for n in _CHANGED} | {"version": page.c.version + 1})
+)
+_GET = select(page).where(page.c.id == bindparam("id"))
+_DUE = (
+    select(page)
+    .where(page.c.due_at <= bindparam("now"))
+    .order_by(page.c.due_at, page.c.id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+
 
 def add(conn: Connection, made: Page) -> Page:
     """Keep a new page; it comes back with its id."""
@@ -154,23 +173,19 @@ def add(conn: Connection, made: Page) -> Page:
 
 def save(conn: Connection, changed: Page) -> bool:
     """Write a page that was read at ``changed.version``; False when another was quicker."""
-    values = {**_values(changed), "version": changed.version + 1}
-    query = update(page).where(page.c.id == changed.id, page.c.version == changed.version)
-    return bool(conn.execute(query.values(**values)).rowcount)
+    values = {"b_id": changed.id, **{f"b_{n}": v for n, v in _values(changed).items()}}
+    return bool(conn.execute(_SAVE, values).rowcount)
 
 
 def get(conn: Connection, page_id: int) -> Page | None:
     """One page."""
-    row = conn.execute(select(page).where(page.c.id == page_id)).mappings().first()
+    row = conn.execute(_GET, {"id": page_id}).mappings().first()
     return _page(row) if row else None
 
 
-def due(conn: Connection, now: Seconds, limit: int, *, lock: bool = True) -> list[Page]:
-    """Pages that must be looked at; with ``lock`` no other replica looks at them meanwhile."""
-    query = select(page).where(page.c.due_at <= now).order_by(page.c.due_at, page.c.id).limit(limit)
-    if lock:
-        query = query.with_for_update(skip_locked=True)
-    return [_page(row) for row in conn.execute(query).mappings()]
+def due(conn: Connection, now: Seconds, limit: int) -> list[Page]:
+    """Pages that must be looked at; no other replica looks at them meanwhile."""
+    return [_page(row) for row in conn.execute(_DUE, {"now": now, "most": limit}).mappings()]
 
 
 def running(conn: Connection) -> list[OpenPage]:

@@ -41,16 +41,6 @@ SHOWN_ALERTS = 50
 # ---------------------------------------------------------------- the engine's steps
 
 
-def anything_to_route(conn: Connection, now: Seconds) -> bool:
-    """True when an alert is due."""
-    return bool(alerts_work.due(conn, now, 1))
-
-
-def anything_to_escalate(conn: Connection, now: Seconds) -> bool:
-    """True when a page is due."""
-    return bool(store.due(conn, now, 1, lock=False))
-
-
 def route(conn: Connection, specs: Specs, site: Site, now: Seconds, limit: int = 500) -> int:
     """Put due alerts on pages, and settle pages whose alerts changed. Returns how many alerts."""
     # The lock first: what is read before it, another replica may have placed by now.

@@ -18,6 +18,7 @@ from sqlalchemy.exc import (
     DBAPIError,
     DisconnectionError,
     IntegrityError,
+    OperationalError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -92,19 +93,18 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot for the length of the block; nothing can be written in it."""
-        with self._queue_if_shared(), _translated(), self.engine.connect() as plain:
-            conn = plain.execution_options(wk_begin="read")
-            with conn.begin() as transaction:
-                yield conn
-                transaction.rollback()
+        queue = self._queue_if_shared()
+        with queue, _translated(), self.engine.connect() as conn, conn.begin() as transaction:
+            self._begin(conn, write=False)
+            yield conn
+            transaction.rollback()
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed at the end of the block, rolled back when it raises."""
-        with self._queue_if_sqlite(), _translated(), self.engine.connect() as plain:
-            conn = plain.execution_options(wk_begin="write")
-            with conn.begin():
-                yield conn
+        with self._queue_if_sqlite(), _translated(), self.engine.connect() as conn, conn.begin():
+            self._begin(conn, write=True)
+            yield conn
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
         """Have ``work`` done in a transaction shared with others; resolved once committed.
@@ -127,6 +127,14 @@ class Database:
             self._writer.join(30)
             self._writer = None
         self.engine.dispose()
+
+    def _begin(self, conn: Connection, *, write: bool) -> None:
+        """Begin as the driver would not. Not an event of the engine: that makes each statement
+        look for listeners, which idle replicas would pay for many times a second."""
+        if self.dialect == "sqlite":
+            _begin_sqlite(conn, write)
+        elif not write:
+            conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def _queue_if_sqlite(self) -> contextlib.AbstractContextManager[object]:
         return self._writing if self.dialect == "sqlite" else contextlib.nullcontext()
@@ -220,12 +228,16 @@ def _sqlite(path: str) -> tuple[Engine, bool]:
         raw.execute("PRAGMA foreign_keys=ON")
         raw.execute("PRAGMA cache_size=-16000")
 
-    @event.listens_for(engine, "begin")
-    def _begin(conn: Connection) -> None:
-        write = conn.get_execution_options().get("wk_begin") != "read"
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
     return engine, memory
+
+
+def _begin_sqlite(conn: Connection, write: bool) -> None:
+    raw = conn.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    try:
+        raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN", None, error) from error
 
 
 def _postgresql(url: str) -> Engine:
@@ -257,11 +269,6 @@ def _postgresql(url: str) -> Engine:
             raise DisconnectionError from error
         if not alive:
             raise DisconnectionError
-
-    @event.listens_for(engine, "begin")
-    def _begin(conn: Connection) -> None:
-        if conn.get_execution_options().get("wk_begin") == "read":
-            conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     return engine
 

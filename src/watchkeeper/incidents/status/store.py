@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -31,7 +32,7 @@ from watchkeeper.incidents.model import IncidentState
 from watchkeeper.incidents.status.model import Subscriber
 from watchkeeper.incidents.store import incident, incident_entry
 from watchkeeper.kernel.clock import Seconds
-from watchkeeper.store import metadata
+from watchkeeper.store import asking, metadata
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -146,9 +147,14 @@ def add_notice(conn: Connection, page: str, incident_id: int, number: int, now: 
     conn.execute(insert(status_notice).values(**values))
 
 
+WAITING = exists().where(status_notice.c.id.is_not(None))
+"""Whether subscribers are still to be told of something: for `watchkeeper.store.asking`."""
+_WAITING = asking.ask(WAITING)
+
+
 def anything_to_tell(conn: Connection) -> bool:
     """True when subscribers are still to be told of something."""
-    return conn.execute(select(status_notice.c.id).limit(1)).first() is not None
+    return asking.answers(conn, _WAITING) == [True]
 
 
 def next_notice(conn: Connection) -> Notice | None:
