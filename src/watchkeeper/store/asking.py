@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, select
 
 
-def ask(*questions: ColumnElement[bool]) -> Select[Any]:
+def ask(*questions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """One statement that answers them all; keep it, SQLAlchemy keeps its text with it."""
     return select(*questions)
 
 
-def answers(conn: Connection, asked: Select[Any], **given: object) -> list[bool]:
+def answers(conn: Connection, asked: Select[*tuple[Any, ...]], **given: object) -> list[bool]:
     """The answers, in order. ``given``: the values of the parameters that the questions name."""
     return [bool(a) for a in conn.execute(asked, given).one()]
