@@ -7,7 +7,8 @@ def gate_doors(viewers: set[str], responders: set[str], editors: set[str]) -> di
     """Of budget policies and the gate."""
     reading = (
         "/budgets", "/budgets.csv", "/budgets/{name:path}", "/gate", "/gate.csv", "/gate/{uid}",
-        "/parts/budgets", "/api/v1/budgets", "/api/v1/budgets/{name:path}",
+        "/afford/{service}", "/afford/{service}/costs.csv", "/afford/{service}/all.json",
+        "/api/v1/afford", "/parts/budgets", "/api/v1/budgets", "/api/v1/budgets/{name:path}",
         "/api/v1/gate/standing", "/api/v1/gate/watch", "/api/v1/gate/decisions",
         "/api/v1/gate/decisions/{uid}", "/api/v1/gate/replay", "/api/v1/gate/exceptions",
     )  # fmt: skip

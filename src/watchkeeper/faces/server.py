@@ -32,6 +32,7 @@ from watchkeeper.faces.signin import signin_routes
 from watchkeeper.faces.status.pages import status_pages_of
 from watchkeeper.faces.teams import team_of
 from watchkeeper.faces.web.actions import action_routes
+from watchkeeper.faces.web.afford_routes import afford_routes
 from watchkeeper.faces.web.alert_routes import alert_routes
 from watchkeeper.faces.web.app import build_web
 from watchkeeper.faces.web.audit import audit_routes
@@ -121,6 +122,7 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *mitigation_routes(duty, services),
         *incident_routes(duty, services),
         *budget_routes(duty, services),
+        *afford_routes(services),
         *postmortem_routes(duty, services),
         *learning_routes(duty, services),
         *review_routes(Reviews(duty), services),

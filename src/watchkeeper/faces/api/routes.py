@@ -13,6 +13,7 @@ from watchkeeper.faces.actions import actions_of
 from watchkeeper.faces.alerts import alerts_of
 from watchkeeper.faces.api import render
 from watchkeeper.faces.api.actions import action_routes
+from watchkeeper.faces.api.afford import afford_routes
 from watchkeeper.faces.api.alerts import alert_routes
 from watchkeeper.faces.api.asked import actor
 from watchkeeper.faces.api.backtest import backtest_routes
@@ -59,6 +60,7 @@ def build_api(services: Services, duty: Duty) -> FastAPI:
     )
     router = APIRouter(prefix="/v1")
     cause_routes(router, services)
+    afford_routes(router, services)
     # Pipelines ask it at every release, and routes are tried in order.
     gate_routes(router, gate_of(duty))
     _slo_routes(router, services)

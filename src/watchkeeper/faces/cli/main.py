@@ -12,6 +12,7 @@ from watchkeeper.kernel.errors import WatchkeeperError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "action": ("action:action", "Action items: what was promised so that it does not recur."),
+    "afford": ("afford:afford", "What changes cost, how many more fit, what targets mean."),
     "alert": ("alert:alert", "Find, send and close alerts."),
     "audit": ("audit:audit", "Who did what, when: search and export the audit log."),
     "backtest": ("backtest:backtest", "What alert policies would have done over a history."),

@@ -68,6 +68,7 @@ class SloView:
     title: str
     service: str
     service_url: str
+    afford_url: str
     journey: str
     promise: str
     owner: str
@@ -114,6 +115,7 @@ def slo_view(
         title=status.display_name or status.name,
         service=words.service_name(specs, status.service),
         service_url=f"/services#{status.service}",
+        afford_url=words.afford_url(status.service, status.name),
         journey=_journey(specs, status),
         promise=_promise(defined, status),
         owner=words.team_name(specs, status.team),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Minute, Seconds
@@ -129,6 +129,12 @@ def held(status: SloStatus, now: Seconds) -> str:
 def slo_url(name: str) -> str:
     """The address of an SLO's page; a name may hold any character."""
     return f"/slo/{quote(name, safe='')}"
+
+
+def afford_url(service: str, slo: str = "") -> str:
+    """The address of the page of what a service can afford."""
+    query = f"?{urlencode({'slo': slo})}" if slo else ""
+    return f"/afford/{quote(service, safe='')}{query}"
 
 
 def team_name(specs: Specs, team: str | None) -> str:

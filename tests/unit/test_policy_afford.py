@@ -1,0 +1,291 @@
+"""What changes have cost, how many more fit, what other targets would have meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.afford_room import BAD, CONFIGURED, RELEASES, afford_of, afford_room
+from tests.support.causes_room import DAY, NOW, CausesRoom
+from tests.support.slo import rolling
+from watchkeeper.alerting.backtest.model import History, Plan
+from watchkeeper.causes.model import Account, Entry, Episode, Hypothesis, Kind, Label, Verdict
+from watchkeeper.kernel.errors import NotFound, UserError
+from watchkeeper.policy import affordwords, ladder
+from watchkeeper.policy.afford import (
+    FEW,
+    MOST_FIT,
+    Fit,
+    Group,
+    Line,
+    fit,
+    fit_all,
+    spent_of,
+    spread,
+)
+from watchkeeper.policy.model import Terms
+from watchkeeper.spec.budget import BudgetState
+
+TERMS = Terms("p", "worst", 0.5, 0.0, {"depleted": ("feature",)})
+costs_seen = st.lists(st.integers(0, 50).map(Fraction), min_size=0, max_size=12)
+rooms = st.integers(-20, 400).map(Fraction)
+
+
+def verdict(kind: Kind, change: str = "", start: int = 0) -> Verdict:
+    its = Episode(start, start + 10, start, 50.0, 100.0)
+    what = f"shop {change}" if change else str(kind)
+    return Verdict(its, (Hypothesis(kind, 0.9, what, change=change),), 0.0)
+
+
+def entry(bad: int, found: Verdict, label: Label | None = None) -> Entry:
+    best = found.best
+    kind, what = (label.kind, label.what) if label else (best.kind, best.what)
+    return Entry(kind, what, Fraction(bad), found.episode, found, label)
+
+
+def account(entries: Sequence[Entry], total: int = 100_000) -> Account:
+    consumed = sum((e.bad for e in entries), Fraction(0))
+    return Account("shop", 0, 1000, consumed, Fraction(total), tuple(entries), 1)
+
+
+def said(kind: Kind, what: str = "", change: str = "") -> Label:
+    return Label("l", "shop", 0, 10, kind, what, "", "ada", 0.0, Kind.UNKNOWN, change)
+
+
+# ---------------------------------------------------------------- whose costs
+
+
+def test_what_a_person_says_counts_and_agreeing_keeps_the_change() -> None:
+    found = spent_of(
+        account(
+            [
+                entry(10, verdict(Kind.DEPLOYMENT, "1")),
+                entry(20, verdict(Kind.DEPLOYMENT, "1"), said(Kind.DEPLOYMENT, "shop 1")),
+                entry(40, verdict(Kind.DEPLOYMENT, "1"), said(Kind.INFRASTRUCTURE, "A full disk")),
+                entry(80, verdict(Kind.UNKNOWN), said(Kind.DEPLOYMENT, change="2")),
+                entry(160, verdict(Kind.UNKNOWN), said(Kind.DEPLOYMENT, "Somebody's script")),
+                entry(320, verdict(Kind.DEPLOYMENT, "99")),
+            ]
+        ),
+        ["1", "2", "3"],
+    )
+    assert found.own == {"1": 30, "2": 80, "3": 0}
+    assert [found.elsewhere, found.unnamed, found.other] == [320, 160, 40]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Kind), st.sampled_from(["", "1", "2", "9"]), st.integers(0, 99)),
+        max_size=15,
+    )
+)
+def test_costs_sum_to_exactly_what_the_causes_attributed(
+    parts: list[tuple[Kind, str, int]],
+) -> None:
+    its = account([entry(bad, verdict(kind, change)) for kind, change, bad in parts])
+    found = spent_of(its, ["1", "2"])
+    sums = (sum(found.own.values()), found.elsewhere, found.unnamed, found.other)
+    assert sum(sums) == its.consumed
+    for change, cost in found.own.items():
+        assert cost == sum(bad for _, named, bad in parts if named == change)
+
+
+# ---------------------------------------------------------------- how many fit
+
+
+def order(amount: int | None) -> float:
+    return np.inf if amount is None else amount
+
+
+@given(costs_seen, rooms, rooms)
+def test_more_room_never_fits_fewer(costs: list[Fraction], one: Fraction, other: Fraction) -> None:
+    less, more = (fit(costs, room) for room in sorted((one, other)))
+    assert order(less.cautious) <= order(more.cautious)
+    assert order(less.expected) <= order(more.expected)
+
+
+@given(costs_seen, rooms)
+def test_caution_never_promises_more_than_the_mean(costs: list[Fraction], room: Fraction) -> None:
+    found = fit(costs, room)
+    assert order(found.cautious) <= order(found.expected)
+    if found.expected is not None and 0 < found.expected < MOST_FIT:
+        assert found.expected * sum(costs) <= room * len(costs)
+        assert (found.expected + 1) * sum(costs) > room * len(costs)
+
+
+def test_equal_costs_leave_nothing_to_chance() -> None:
+    assert fit([Fraction(10)] * 8, Fraction(35)) == Fit(3, 3)
+
+
+def test_few_changes_give_no_number_but_the_costliest() -> None:
+    assert fit([Fraction(10), Fraction(2)], Fraction(35)) == Fit(None, 3, few=True)
+    assert spread([Fraction(10), Fraction(2)]).low is None
+
+
+def test_changes_that_never_cost_set_no_limit_and_say_how_sure_that_is() -> None:
+    assert fit([Fraction(0)] * 59, Fraction(1)) == Fit(None, None)
+    assert spread([Fraction(0)] * 59).may_cost == pytest.approx(0.05, abs=0.001)
+
+
+def test_nothing_fits_into_nothing() -> None:
+    assert fit([Fraction(0)] * 9, Fraction(0)) == Fit(0, 0)
+
+
+def test_the_interval_holds_the_mean_of_what_the_costs_come_from() -> None:
+    """Of a hundred histories of 30 changes, one in four costing 8: the mean is 2."""
+    random = np.random.default_rng(7)
+    held = 0
+    for _ in range(100):
+        costs = [Fraction(int(c)) for c in np.where(random.random(30) < 0.25, 8, 0)]
+        found = spread(costs)
+        held += found.low is not None and found.high is not None and found.low <= 2 <= found.high
+    assert 80 <= held <= 97
+
+
+def test_the_cautious_number_holds_in_nine_of_ten_futures() -> None:
+    """Histories of 40 changes, one in four costing 8, and room for about 30."""
+    random = np.random.default_rng(11)
+    held = 0
+    for _ in range(100):
+        seen, future = (np.where(random.random(n) < 0.25, 8, 0) for n in (40, 200))
+        found = fit([Fraction(int(c)) for c in seen], Fraction(60))
+        held += found.cautious is not None and future[: found.cautious].sum() <= 60
+    assert 84 <= held <= 99
+
+
+def test_what_fits_must_fit_into_every_budget_and_a_mean_is_shared() -> None:
+    group = Group("kind", "deployment", ("1", "2", "3", "4", "5"))
+    shares = {
+        "a": dict.fromkeys(group.changes, Fraction(1, 10)),
+        "b": dict.fromkeys(group.changes, Fraction(1, 50)),
+    }
+    a, b = (Line(n, "p", 0.6, Fraction(6, 10), (n,)) for n in "ab")
+    mean = Line("p", "p", 0.6, Fraction(6, 10), ("a", "b"))
+    assert len(group.changes) == FEW
+    assert fit_all(group, [a, b], shares) == Fit(6, 6)
+    assert fit_all(group, [mean], shares) == Fit(10, 10)
+
+
+# ---------------------------------------------------------------- other targets
+
+
+def minutes_bad(random: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    total = random.integers(0, 30, n)
+    bad = np.minimum(total, np.where(random.random(n) < 0.02, random.integers(0, 20, n), 0))
+    return bad, total
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 500), st.sampled_from(["0", "0.1", "0.5"]))
+def test_the_ladder_equals_a_recount_minute_by_minute(seed: int, begin: int, limit: str) -> None:
+    n, length, start = 1600, 240, 777 * 60.0
+    bad, total = minutes_bad(np.random.default_rng(seed), n)
+    history = History.of(total - bad, total, start=start, begin=begin)
+    terms = Terms("p", "worst", 0.5, float(limit), {"depleted": ("feature",)})
+    changes = [(start + 60.0 * i, "feature") for i in range(0, n, 97)]
+    found = ladder.ladder(history, Decimal("0.99"), rolling("4h"), Plan("none", ()), terms, changes)
+
+    before, after = np.maximum(np.arange(n) + 1 - length, 0), np.arange(n) + 1
+    ends = np.concatenate(([0], np.cumsum(bad))), np.concatenate(([0], np.cumsum(total)))
+    assert [r.target for r in found if r.now] == [Decimal("0.99")]
+    for rung in found:
+        allowed = (1 - Fraction(rung.target)) * (1 - Fraction(limit))
+        its_bad, its_total = (e[after] - e[before] for e in ends)
+        spent = {
+            i
+            for i, (b, t) in enumerate(zip(its_bad.tolist(), its_total.tolist(), strict=True))
+            if i >= begin and t and b * allowed.denominator >= t * allowed.numerator
+        }
+        assert rung.depleted_days == len({(start + 60 * i) // 86_400 for i in spent})
+        assert rung.halted == sum((at - start) // 60 in spent for at, _ in changes)
+        assert rung.bad == int(ends[0][n] - ends[0][n - length])
+        assert rung.budget == int(ends[1][n] - ends[1][n - length]) * (1 - Fraction(rung.target))
+
+
+def test_rungs_are_around_the_present_target_even_an_odd_one() -> None:
+    assert [str(t) for t in ladder.rungs_around(Decimal("0.9925"))] == [
+        "0.98", "0.99", "0.9925", "0.995", "0.998", "0.999",
+    ]  # fmt: skip
+
+
+def test_a_target_of_all_is_spent_by_one_bad_event() -> None:
+    history = History.of([5, 4, 5], [5, 5, 5])
+    found = ladder.ladder(history, Decimal(1), rolling("1d"), Plan("none", ()), TERMS, [])
+    assert [(str(r.target), r.depleted_days, r.consumed) for r in found][-1] == ("1", 1, None)
+
+
+# ---------------------------------------------------------------- the next nine
+
+
+def test_the_next_nine_names_the_costliest_causes_until_it_is_met() -> None:
+    parts = [(600, 0), (300, 20), (90, 40), (10, 60)]
+    its = account([entry(bad, verdict(Kind.UNKNOWN, start=at)) for bad, at in parts])
+    found = ladder.next_nine(its, Decimal("0.99"))
+    assert (str(found.target), found.met) == ("0.999", True)
+    assert [found.budget, found.surplus] == [100, 900]
+    assert [int(g.left) for g in found.causes] == [400, 100]
+    assert "900 of 1" in affordwords.next_nine(found)
+
+
+def test_the_next_nine_says_when_what_fails_steadily_is_too_much_alone() -> None:
+    its = account(
+        [entry(600, verdict(Kind.UNKNOWN)), Entry(Kind.UNKNOWN, "Everything else", Fraction(400))]
+    )
+    found = ladder.next_nine(its, Decimal("0.99"))
+    assert (found.met, [int(g.left) for g in found.causes]) == (False, [400])
+    assert "steadily" in affordwords.next_nine(found)
+
+
+def test_the_worst_episode_is_counted_with_all_its_parts() -> None:
+    first, second = verdict(Kind.DEPLOYMENT, "1"), verdict(Kind.UNKNOWN, start=50)
+    demand = Entry(Kind.TRAFFIC_SPIKE, "More demand", Fraction(30), first.episode, first)
+    found = ladder.worst(account([entry(60, second), entry(40, first), demand]))
+    assert found == (first.episode, Fraction(70))
+
+
+# ---------------------------------------------------------------- all together
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CausesRoom]:
+    with afford_room(tmp_path_factory.mktemp("afford")) as made:
+        yield made
+
+
+def test_a_service_is_answered_by_its_policy(room: CausesRoom) -> None:
+    found = afford_of(room)
+    status = room.fleet().get("shop")
+    assert status is not None
+    assert found.purse.left == status.budget.remaining_ratio
+    assert {c.change.version: c.bad > 0 for c in found.changes} == {
+        **{f"1.{i}": at in BAD for i, at in enumerate(RELEASES)}, "pool=20": False,
+    }  # fmt: skip
+    assert found.outage is not None
+    assert found.outage.state is BudgetState.AT_RISK
+    assert found.recovery.whole_at == NOW + 28 * DAY * 60
+    lefts = [left for _, left in found.recovery.path]
+    assert lefts == sorted(lefts)
+    assert lefts[0] == pytest.approx(found.purse.left)
+    assert lefts[-1] == 1
+
+
+def test_a_shorter_history_knows_fewer_changes(room: CausesRoom) -> None:
+    found = afford_of(room, days=10)
+    assert [c.change.version for c in found.changes] == ["1.10", "1.11"]
+    assert affordwords.answer(found).startswith("Too few feature releases are known (1)")
+    assert found.since / 60 > CONFIGURED
+
+
+def test_one_objective_can_be_asked_for_and_unknown_ones_are_refused(room: CausesRoom) -> None:
+    assert [line.name for line in afford_of(room, slo="shop").lines] == ["shop"]
+    with pytest.raises(NotFound, match="no objective of shop"):
+        afford_of(room, slo="payments")
+    with pytest.raises(UserError, match="No budget of stock has evidence"):
+        afford_of(room, "stock")
+    with pytest.raises(UserError, match="401 days"):
+        afford_of(room, days=401)
