@@ -87,6 +87,19 @@ _READY = (
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
 )
+_MINE = (
+    delivery.c.id == bindparam("b_id"),
+    delivery.c.state == LEASED,
+    delivery.c.owner == bindparam("b_owner"),
+    delivery.c.fence == bindparam("b_fence"),
+)
+_STILL_MINE = select(delivery.c.id).where(*_MINE)
+# Which columns these set, the values say that they are given.
+_SET_MINE = update(delivery).where(*_MINE)
+_SET_ALONG = update(delivery).where(
+    delivery.c.bundle == bindparam("b_bundle"), delivery.c.state == LEASED
+)
+_SET_ONE = update(delivery).where(delivery.c.id == bindparam("b_id"))
 _LEASED_BY = (
     select(delivery.c.owner, func.count())
     .where(delivery.c.state == LEASED)
@@ -232,7 +245,7 @@ def sent_lately(
 def lease(conn: Connection, row: Delivery, owner: str) -> Delivery:
     """Take this delivery, which ``ready`` gave in this transaction."""
     values = {"state": LEASED, "owner": owner, "fence": row.fence + 1, "attempts": row.attempts + 1}
-    conn.execute(update(delivery).where(delivery.c.id == row.id).values(**values, bundle=None))
+    conn.execute(_SET_ONE, {"b_id": row.id, **values, "bundle": None})
     return _delivery({**_as_row(row), **values, "bundle": None})
 
 
@@ -276,8 +289,7 @@ def put_off_all(conn: Connection, row: Delivery, now: Seconds, until: Seconds) -
 
 def still_mine(conn: Connection, row: Delivery) -> bool:
     """True while this claim stands: not cancelled, not taken over."""
-    query = select(delivery.c.id).where(*_claim(row))
-    return conn.execute(query).first() is not None
+    return conn.execute(_STILL_MINE, _claim(row)).first() is not None
 
 
 def record_sent(
@@ -285,13 +297,9 @@ def record_sent(
 ) -> bool:
     """It was taken by the provider; False when the claim had been lost meanwhile."""
     values = {"sent_at": now, "provider_id": provider_id[:500], "outcome": detail[:2000]}
-    conn.execute(
-        update(delivery)
-        .where(delivery.c.bundle == row.id, delivery.c.state == LEASED)
-        .values(state=SENT, owner=None, **values)
-    )
-    query = update(delivery).where(*_claim(row)).values(state=SENT, owner=None, **values)
-    if conn.execute(query).rowcount:
+    sent = {**values, "state": SENT, "owner": None}
+    conn.execute(_SET_ALONG, {"b_bundle": row.id, **sent})
+    if conn.execute(_SET_MINE, {**_claim(row), **sent}).rowcount:
         return True
     # Cancelled while it was on its way: it went all the same, and the record says so.
     late = delivery.c.id == row.id, delivery.c.state == CANCELLED
@@ -318,22 +326,17 @@ def record_failed(
         values["due_at"] = again_at
     if unknown:
         values["maybe_duplicate"] = True
-    conn.execute(
-        update(delivery)
-        .where(delivery.c.bundle == row.id, delivery.c.state == LEASED)
-        .values(**values)
-    )
-    return bool(conn.execute(update(delivery).where(*_claim(row)).values(**values)).rowcount)
+    conn.execute(_SET_ALONG, {"b_bundle": row.id, **values})
+    return bool(conn.execute(_SET_MINE, {**_claim(row), **values}).rowcount)
 
 
 def give_back(conn: Connection, rows: Iterable[Delivery]) -> None:
     """Claims that were never tried are due again, unmarked."""
     for row in rows:
         values = {"state": DUE, "owner": None, "bundle": None}
-        mine = delivery.c.bundle == row.id, delivery.c.state == LEASED
-        conn.execute(update(delivery).where(*mine).values(**values))
+        conn.execute(_SET_ALONG, {"b_bundle": row.id, **values})
         again = {**values, "attempts": delivery.c.attempts - 1}
-        conn.execute(update(delivery).where(*_claim(row)).values(**again))
+        conn.execute(_SET_MINE.values(**again), _claim(row))
 
 
 def note_status(conn: Connection, provider_id: str, status: str, failed: bool) -> Delivery | None:
@@ -387,13 +390,8 @@ def revive(conn: Connection, page_id: int, why: str, now: Seconds) -> int:
     return conn.execute(query).rowcount
 
 
-def _claim(row: Delivery) -> tuple[Any, ...]:
-    return (
-        delivery.c.id == row.id,
-        delivery.c.state == LEASED,
-        delivery.c.owner == row.owner,
-        delivery.c.fence == row.fence,
-    )
+def _claim(row: Delivery) -> dict[str, object]:
+    return {"b_id": row.id, "b_owner": row.owner, "b_fence": row.fence}
 
 
 # ---------------------------------------------------------------- reading

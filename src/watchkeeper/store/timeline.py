@@ -38,6 +38,7 @@ event = Table(
     Index("ix_event_subject", "subject", "id"),
     sqlite_autoincrement=True,
 )
+_INSERT = insert(event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,8 @@ def append(
     conn: Connection, at: Seconds, kind: str, subject: str, actor: str, data: Mapping[str, Any]
 ) -> None:
     """Add an event in the caller's transaction."""
-    conn.execute(
-        insert(event).values(
-            at=at, kind=kind, subject=subject, actor=actor, data=json.dumps(dict(data))
-        )
-    )
+    told = {"at": at, "kind": kind, "subject": subject, "actor": actor}
+    conn.execute(_INSERT, {**told, "data": json.dumps(dict(data))})
 
 
 NewEvent = tuple[Seconds, str, str, str, Mapping[str, Any]]
