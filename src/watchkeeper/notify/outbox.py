@@ -330,15 +330,6 @@ def record_failed(
     return bool(conn.execute(_SET_MINE, {**_claim(row), **values}).rowcount)
 
 
-def give_back(conn: Connection, rows: Iterable[Delivery]) -> None:
-    """Claims that were never tried are due again, unmarked."""
-    for row in rows:
-        values = {"state": DUE, "owner": None, "bundle": None}
-        conn.execute(_SET_ALONG, {"b_bundle": row.id, **values})
-        again = {**values, "attempts": delivery.c.attempts - 1}
-        conn.execute(_SET_MINE.values(**again), _claim(row))
-
-
 def note_status(conn: Connection, provider_id: str, status: str, failed: bool) -> Delivery | None:
     """A provider's later word (delivered, undeliverable); the delivery it is about."""
     if not provider_id:
