@@ -26,6 +26,7 @@ BENCHMARKS = {
     "overview_page": "The overview page of 5,000 SLOs",
     "backtest": "Backtesting six policies on 1,000 SLOs",
     "intake": "Taking alerts",
+    "review": "A weekly review of 500 services",
     "gate": "Asking the release gate",
     "incidents": "Pages of 5,000 incidents and 200,000 timeline entries",
     "attribution": "Causes of budget spent, on incidents whose cause is known",

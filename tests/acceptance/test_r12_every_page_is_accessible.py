@@ -22,7 +22,7 @@ from watchkeeper.oncall import links
 from watchkeeper.oncall.links import Tap
 
 NO_PAGES = re.compile(
-    r"/(api|parts|static|hook|in|hb|ical|v2|v1)/|\.(csv|json|md|atom|rss)$|/events|/metrics|/feed$"
+    r"/(api|parts|static|hook|in|hb|ical|v2|v1)/|\.(csv|json|md|pdf|atom|rss)$|/events|/metrics|/feed$"
 )
 """Doors behind which there is no whole page."""
 CLOSED = ("/setup",)
@@ -80,6 +80,7 @@ def examples(place: StatusPlace) -> Mapping[str, str]:
         "/postmortems/{id}/versions": "/postmortems/1/versions",
         "/incidents/{id}": "/incidents/2",
         "/slo/{name:path}": f"/slo/{SLO}",
+        "/reviews/{team:path}/{week}": "/reviews/all/this",
         "/whatif/{name:path}": f"/whatif/{SLO}",
         "/status/{name}": "/status/shop",
         "/status/{name}/history": "/status/shop/history",

@@ -54,6 +54,7 @@ def learning_doors(
         "GET /reviews/{team:path}/{week}": viewers,
         "GET /reviews/{team:path}/{week}.json": viewers,
         "GET /reviews/{team:path}/{week}.md": viewers,
+        "GET /reviews/{team:path}/{week}.pdf": viewers,
         "POST /reviews/{team:path}/{week}/notes": responders,
         "POST /reviews/{team:path}/{week}/send": responders,
     }

@@ -151,6 +151,8 @@ def test_a_share_is_never_said_to_be_all_when_it_is_not(share: float) -> None:
     [
         (0.3, 0.1, "three times as much as last week"),
         (0.2, 0.1, "twice as much as last week"),
+        (0.24, 0.1, "more than twice as much as last week"),
+        (0.29, 0.1, "three times as much as last week"),
         (0.13, 0.1, "more than last week"),
         (0.1, 0.1, "about as much as last week"),
         (0.05, 0.1, "half as much as last week"),

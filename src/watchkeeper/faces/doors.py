@@ -230,6 +230,7 @@ TABLE: Sequence[Row] = (
     ("GET", "/reviews", READ),
     ("GET", "/reviews/{team:path}/{week}.md", READ),
     ("GET", "/reviews/{team:path}/{week}.json", READ),
+    ("GET", "/reviews/{team:path}/{week}.pdf", READ),
     ("GET", "/reviews/{team:path}/{week}", READ),
     ("POST", "/reviews/notes/{id}", RESPOND),
     ("POST", "/reviews/{team:path}/{week}/notes", RESPOND),

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from watchkeeper.faces.duty import Duty
+from watchkeeper.faces.printing import pdf
 from watchkeeper.kernel.clock import Seconds, iso
-from watchkeeper.reviews import render, store, work
+from watchkeeper.reviews import paper, render, store, work
 from watchkeeper.reviews.gather import SectionOf
 from watchkeeper.reviews.model import Frozen, Note, NoteKind, Review
 from watchkeeper.reviews.weeks import Week
@@ -105,6 +106,14 @@ class Reviews:
     def markdown(self, seen: Seen) -> str:
         """It as Markdown."""
         return render.markdown(seen.review, seen.notes, self.duty.site.base_url)
+
+    def pdf(self, seen: Seen) -> bytes:
+        """It as PDF. Raises UserError when nothing can print it."""
+        return pdf(self.html(seen))
+
+    def html(self, seen: Seen) -> str:
+        """It as a document that stands alone, for paper."""
+        return paper.html(seen.review, seen.notes)
 
     def _do(self, act: Callable[[Connection, Seconds], T]) -> T:
         now = self.duty.clock.now()

@@ -35,9 +35,10 @@ def compared(now: float, before: float | None) -> str:
         return "about as much as last week"
     if ratio >= 10.5:
         return "more than ten times as much as last week"
-    if ratio >= 1.75:
-        times = round(ratio)
-        return f"{'twice' if times == 2 else _NUMBERS[times] + ' times'} as much as last week"
+    if ratio >= 1.85:
+        times = round(ratio) if abs(ratio - round(ratio)) <= 0.15 else int(ratio)
+        word = "twice" if times == 2 else f"{_NUMBERS[times]} times"
+        return f"{'more than ' if ratio - times > 0.15 else ''}{word} as much as last week"
     if ratio > 1:
         return "more than last week"
     for known, word in ((1 / 2, "half"), (1 / 3, "a third"), (1 / 4, "a quarter")):

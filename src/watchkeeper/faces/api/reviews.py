@@ -73,10 +73,14 @@ def review_routes(router: APIRouter, reviews: Reviews) -> None:
 
     @router.get("/reviews/{team:path}/{week}", tags=TAG, response_model=None)
     def get_review(
-        team: Team, week: Name, format: Literal["json", "md"] = "json",
+        team: Team, week: Name, format: Literal["json", "md", "html", "pdf"] = "json",
     ) -> dict[str, Any] | Response:  # fmt: skip
         """The review of a week: as it was kept, else as it is now."""
         seen = reviews.seen(plain(team), week)
         if format == "md":
             return Response(reviews.markdown(seen), media_type="text/markdown; charset=utf-8")
+        if format == "html":
+            return Response(reviews.html(seen), media_type="text/html; charset=utf-8")
+        if format == "pdf":
+            return Response(reviews.pdf(seen), media_type="application/pdf")
         return seen_json(seen)

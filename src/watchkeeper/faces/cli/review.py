@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import click
 
 from watchkeeper.faces.cli import common
 from watchkeeper.faces.cli.columns import print_columns
+from watchkeeper.kernel.errors import UserError
 
 week_option = click.option(
     "--week", default="last", show_default=True, metavar="WEEK", help="2026-W47, this or last."
@@ -47,15 +49,26 @@ def list_(weeks: int, url: str, token: str | None, as_json: bool) -> None:
 @team_argument
 @week_option
 @click.option(
-    "--format", "form", type=click.Choice(("text", "md", "json")), default="text",
-    show_default=True,
+    "--format", "form", type=click.Choice(("text", "md", "html", "pdf", "json")),
+    default="text", show_default=True, help="html is a document that stands alone.",
 )  # fmt: skip
+@click.option(
+    "--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write it here."
+)
 @common.api_options
-def show(team: str, week: str, form: str, url: str, token: str | None) -> None:
+def show(team: str, week: str, form: str, out: Path | None, url: str, token: str | None) -> None:
     """A review. TEAM is all when left out: everything, whoever owns it."""
     api = common.Api(url, token)
-    if form == "md":
-        click.echo(api.content("GET", _path(team, week, "?format=md")), nl=False)
+    if form == "pdf" and out is None and common.out_is_terminal():
+        raise UserError("A terminal does not show PDF.", "Give --out review.pdf.")
+    if out is not None and form == "text":
+        raise UserError("Text is for terminals.", "Give --format md, html, pdf or json.")
+    if form != "text" and (form != "json" or out is not None):
+        content = api.content("GET", _path(team, week, f"?format={form}"))
+        if out is None:
+            click.echo(content, nl=False)
+        else:
+            out.write_bytes(content)
         return
     found = api.get(_path(team, week))
     if form == "json":

@@ -71,6 +71,15 @@ class ReviewHandlers(Acting):
             headers={"Content-Disposition": f'attachment; filename="{_file(seen)}.md"'},
         )
 
+    def pdf(self, request: Request) -> Response:
+        """It as PDF."""
+        seen = self._asked(request)
+        return Response(
+            self.reviews.pdf(seen),
+            media_type="application/pdf",
+            headers={"Content-Disposition": f'attachment; filename="{_file(seen)}.pdf"'},
+        )
+
     def json(self, request: Request) -> Response:
         """It as JSON."""
         seen = self._asked(request)
@@ -136,6 +145,7 @@ def review_routes(reviews: Reviews, services: Services) -> Sequence[BaseRoute]:
         Route(f"{one}/notes", its.posted(its.add_note), methods=["POST"]),
         Route(f"{one}/send", its.posted(its.send), methods=["POST"]),
         Route(f"{one}.md", its.shown(its.markdown)),
+        Route(f"{one}.pdf", its.shown(its.pdf)),
         Route(f"{one}.json", its.shown(its.json)),
         Route(one, its.shown(its.review)),
     ]
