@@ -26,6 +26,7 @@ from watchkeeper.access.work import create_token
 from watchkeeper.engine.follow import Follower
 from watchkeeper.faces import printing
 from watchkeeper.measure.model import Batch, Count
+from watchkeeper.postmortems.trackers.model import Tracker
 from watchkeeper.slo import work as slo_work
 
 PATH = "/reviews/shop/2026-W02"
@@ -70,9 +71,14 @@ def wk(place: ReviewPlace, key: str, *words: str) -> subprocess.CompletedProcess
 
 def follow(place: ReviewPlace) -> None:
     """What a replica's tick does beside the pager, and what the pager sends then."""
-    follower = Follower(place.db, SITE, place.world.clock, dict, lambda act: act(), _no_calendar)
+    clock = place.world.clock
+    follower = Follower(place.db, SITE, clock, _no_tracker, lambda act: act(), _no_calendar)
     follower.step(place.world.specs, place.world.clock.now())
     place.step()
+
+
+def _no_tracker(_: str) -> Tracker:
+    raise AssertionError("no item is in a tracker")
 
 
 def _no_calendar(_: str) -> str:

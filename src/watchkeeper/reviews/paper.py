@@ -31,10 +31,10 @@ def html(review: Review, notes: Sequence[Note]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>{title}</title><style>{STYLE}</style></head><body>",
         f'<h1>{title}</h1><p class="muted">{escape(render.span(review))}</p>',
-        "".join(f"<p>{escape(s)}</p>" for s in review.summary),
         '<div class="decide"><h2>What should we decide?</h2>',
         _items("ol", [escape(q.text) for q in review.decide]) or f"<p>{render.NOTHING}</p>",
         "</div>",
+        "".join(f"<p>{escape(s)}</p>" for s in review.summary),
     ]
     if notes:
         written = [_note(n, review.zone) for n in notes]

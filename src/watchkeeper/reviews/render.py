@@ -45,12 +45,12 @@ def escaped(text: str) -> str:
 def markdown(review: Review, notes: Sequence[Note], base_url: str = "") -> str:
     """All of it as Markdown."""
     parts = [f"# {escaped(heading(review))}", escaped(span(review))]
-    parts.append("\n".join(escaped(s) for s in review.summary))
     parts.append("## What should we decide?")
     parts.append(
         "\n".join(f"{i}. {_linked(q.text, q.url, base_url)}"
                   for i, q in enumerate(review.decide, 1)) or NOTHING
     )  # fmt: skip
+    parts += ["## The week in three sentences", "\n".join(escaped(s) for s in review.summary)]
     if notes:
         parts += ["## Notes and decisions", "\n".join(_note(n, review.zone) for n in notes)]
     for section in review.sections:

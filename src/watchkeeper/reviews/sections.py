@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
+from watchkeeper.causes.model import Kind
 from watchkeeper.kernel import text
 from watchkeeper.oncall.load import LIMIT
 from watchkeeper.reviews import rules
@@ -82,7 +83,7 @@ def causes(facts: Facts) -> Section:
         [
             Cell(c.title, url=f"/slo/{c.slo}"),
             Cell(c.what),
-            Cell(c.kind.replace("_", " "), look="" if c.known else "none"),
+            Cell(c.kind.replace("_", " "), look="none" if c.kind == str(Kind.UNKNOWN) else ""),
             Cell(text.whole_percent(c.share)),
         ]
         for c in facts.causes
