@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,7 +180,6 @@ def test_what_cannot_be_is_refused_and_says_why(place: ReviewPlace) -> None:
     assert wrong.status_code == 400
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="Chromium prints it")
 def test_the_pdf_is_one_and_holds_the_words(place: ReviewPlace, tmp_path: Path) -> None:
     out = tmp_path / "review.pdf"
     ran = wk(place, token(place), "show", "shop", "--format", "pdf", "--out", str(out))
