@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.causes_room import cause_doors
-from tests.support.doors import gate_doors, learning_doors
-from tests.support.mitigations import mitigation_doors
+from tests.support.doors import gate_doors, learning_doors, response_doors
 from tests.support.people import House, routes_of
 from tests.support.status_place import STATUS_FREE, status_doors
 from watchkeeper.access.model import Role, Scope
@@ -219,7 +218,7 @@ OPEN_TO: Mapping[str, set[str]] = {
     **gate_doors(VIEWERS, RESPONDERS, EDITORS),
     **learning_doors(VIEWERS, RESPONDERS, EDITORS),
     **cause_doors(VIEWERS, RESPONDERS | OF_SHOP),
-    **mitigation_doors(VIEWERS, RESPONDERS),
+    **response_doors(VIEWERS, RESPONDERS),
     # oneself
     "POST /signout": VIEWERS,
     "POST /account/password": VIEWERS,
@@ -289,6 +288,7 @@ NAMES = {
     "budgets": "none",
     "integrations": "none",
     "heartbeats": "none",
+    "mitigations": "none",
     "whatif": "api",
     "whatif-result": "api",
     "slo": "api",

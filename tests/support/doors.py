@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.mitigations import mitigation_doors
+
 
 def gate_doors(viewers: set[str], responders: set[str], editors: set[str]) -> dict[str, set[str]]:
     """Of budget policies and the gate."""
@@ -57,4 +59,19 @@ def learning_doors(
         "GET /reviews/{team:path}/{week}.pdf": viewers,
         "POST /reviews/{team:path}/{week}/notes": responders,
         "POST /reviews/{team:path}/{week}/send": responders,
+    }
+
+
+def response_doors(viewers: set[str], responders: set[str]) -> dict[str, set[str]]:
+    """Of mitigations, and of the incident's channel: its commands, files, rooms in other chats."""
+    inside = "/api/v1/incidents/{incident_id}"
+    return {
+        **mitigation_doors(viewers, responders),
+        "POST /incidents/{id}/attach": responders,
+        "GET /incidents/{id}/files/{file}": viewers,
+        f"POST {inside}/commands": responders,
+        f"GET {inside}/files": viewers,
+        f"POST {inside}/files": responders,
+        f"GET {inside}/files/{{file_id}}": viewers,
+        f"GET {inside}/rooms": viewers,
     }
