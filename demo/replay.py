@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
+from demo import past
 from demo.changes import month
 from demo.history import history_counts
+from watchkeeper.app import site_of
 from watchkeeper.changes import work as changes
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import Batch
@@ -16,9 +18,9 @@ from watchkeeper.spec import load
 from watchkeeper.store import Database, timeline
 
 
-def replay(database: Path, specs_directory: Path, now: Seconds) -> int:
-    """Record thirty days before ``now`` for every SLI of the specs, and what was changed in them;
-    returns the minutes recorded.
+def replay(database: Path, specs_directory: Path, now: Seconds, base_url: str = "") -> int:
+    """Record thirty days before ``now`` for every SLI of the specs, what was changed in them, and
+    their incident; returns the minutes recorded. ``base_url``: where the pages will be.
 
     The timeline says that these counts were replayed. Ends the demo when the specs have errors.
     """
@@ -41,6 +43,9 @@ def replay(database: Path, specs_directory: Path, now: Seconds) -> int:
             for told in month(now):
                 changes.record(conn, told, changes.OURS, "demo", loaded.specs, now)
             ledger.pack(conn, now)
+        site = site_of(db, base_url)
+        with db.write() as conn:
+            past.record(conn, loaded.specs, site, now)
     finally:
         db.close()
     return recorded

@@ -99,12 +99,11 @@ def alone(state: Path) -> Iterator[None]:
         yield
 
 
-def get(url: str) -> Mapping[str, Any] | None:
+def get(url: str) -> Any:  # noqa: ANN401 - any JSON
     """The JSON at this address; None when it does not answer yet."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
-            answer: Mapping[str, Any] = json.load(response)
-            return answer
+            return json.load(response)
     except (OSError, ValueError):
         return None
 
@@ -158,6 +157,7 @@ class Demo:
         self.ports = Ports.choose(options.port)
         self.plan = Plan(after=options.fault_after, lasts=options.fault_seconds)
         self.broken = False
+        self.paged = False
         self.releases = 0
         self.innocent_at = math.inf
 
@@ -171,7 +171,8 @@ class Demo:
         write_specs(SPECS, self.state / "specs", self.ports, log)
         say("replaying 30 days of history …")
         started = time.monotonic()
-        count = replay(self.state / "watchkeeper.db", self.state / "specs", time.time())
+        web = self.ports.url(self.ports.web)
+        count = replay(self.state / "watchkeeper.db", self.state / "specs", time.time(), web)
         say(f"{count:,} minutes of counts in {time.monotonic() - started:.1f} s")
 
     def start(self) -> None:
@@ -231,13 +232,12 @@ class Demo:
         else:
             tell(self.ports, changes.rolled_back(self.releases))
         deploy(self.ports, f"1.6.{self.releases}" if broken else GOOD)
-        self.broken = broken
+        self.broken, self.paged = broken, False
         if broken:
             say(f"RELEASE: payments 1.6.{self.releases} is out, and it is a bad one")
             say(f"FAULT: {BAD.fail:.0%} of the charges fail now, the rest are slow")
             say(f"       for {self.plan.lasts:.0f} s; watch checkout burn: {self.page(WATCHED)}")
             say(f"       and who is paged: {self.ports.url(self.ports.web)}/inbox")
-            say(f"       or declare it and roll payments back: {self.declare()}")
         else:
             say(f"HEALED: payments {GOOD} runs again; what was spent stays spent")
 
@@ -246,33 +246,50 @@ class Demo:
         slo = get(self.ports.url(self.ports.web) + f"/api/v1/slos/{WATCHED}")
         if slo is not None:
             say(f"{elapsed:4.0f} s  {status_line(slo)}")
+        if self.broken and not self.paged:
+            self.point_at_page()
+
+    def point_at_page(self) -> None:
+        """Say where the open page is, once somebody is called."""
+        web = self.ports.url(self.ports.web)
+        pages = get(f"{web}/api/v1/pages?state=open&state=acked") or []
+        number = next((p["id"] for p in pages if p["urgency"] == "page"), None)
+        if number is None:
+            return
+        self.paged = True
+        say(f"PAGE {number}: {web}/pages/{number}")
+        say(f"       declare an incident from it: {web}/incidents/declare?page={number}")
+        say("       and roll payments back from the page of the incident")
+        say(f"       What may be released now: {web}/budgets/shop-budget")
 
     def page(self, slo: str) -> str:
         """The address of an SLO's page."""
         return f"{self.ports.url(self.ports.web)}/slo/{slo}"
 
-    def declare(self) -> str:
-        """Where an incident is declared."""
-        return f"{self.ports.url(self.ports.web)}/incidents/declare"
-
     def welcome(self) -> None:
         """Say what runs where and what will happen."""
         p = self.ports
+        web = p.url(p.web)
         end = f"Ends by itself in {self.options.seconds:.0f} s." if self.options.seconds else ""
         print(
             f"""
-  Overview             {p.url(p.web)}/
+  Overview             {web}/
   Checkout's budget    {self.page(WATCHED)}
-  Who is needed now    {p.url(p.web)}/alerts
-  Phones of on-call    {p.url(p.web)}/inbox   (open a page's link there: one tap and it is yours)
-  API                  {p.url(p.web)}/api/v1/slos
+  May we release?      {web}/budgets   (wk gate check payments --url {web})
+  What was changed     {web}/changes
+  Who is needed now    {web}/alerts
+  Phones of on-call    {web}/inbox   (open a page's link there: one tap and it is yours)
+  Incidents            {web}/incidents   (1 is of the replayed month)
+  Its postmortem       {web}/postmortems/1   (its action items: {web}/actions)
+  Told to the public   {web}/status/shop
+  API                  {web}/api/v1/slos
   The shop itself      {p.url(p.shop)}/   (metrics: {p.url(p.shop)}/metrics)
   What is watched      {self.state}/specs   (edit: it is read again at once)
 
-  In {self.plan.after:.0f} s a bad release of payments goes out: watch checkout burn. Declare
-  an incident of the service Payments ({self.declare()}) and roll it back from
-  its page. After {self.plan.lasts:.0f} s it is rolled back by itself.
-  The same comes again every {self.plan.every / 60:.0f} minutes.
+  In {self.plan.after:.0f} s a bad release of payments goes out: checkout burns, somebody is called,
+  features are halted. Declare an incident from the page and roll payments back from there.
+  After {self.plan.lasts:.0f} s it is rolled back by itself. The same comes again every
+  {self.plan.every / 60:.0f} minutes.
   The 30 days before now are replayed, not measured; the pages say so.
   Break it yourself:   curl -d '{{"version": "1.6.9"}}' {p.url(p.payments)}/admin/release
   Heal it:             curl -d '{{"version": "{GOOD}"}}' {p.url(p.payments)}/admin/release
