@@ -37,6 +37,14 @@ class Run:
         with urllib.request.urlopen(self.url + path, timeout=10) as response:
             return bytes(response.read())
 
+    def ask(self, change_kind: str) -> str:
+        """What the gate decides of such a release of payments."""
+        body = json.dumps({"service": "payments", "change_kind": change_kind}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + "/api/v1/gate/check", body, headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return str(json.load(response)["decision"])
+
     def slo(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.get(f"/api/v1/slos/{SLO}"))
         return found
@@ -46,7 +54,7 @@ class Run:
 def demo(tmp_path: Path) -> Iterator[Run]:
     port = free_port()
     settings = {"DEMO_STATE": str(tmp_path / "state"), "DEMO_PORT": str(port)}
-    env = {**os.environ, **settings, "DEMO_FAULT_AFTER": "10", "DEMO_FAULT_SECONDS": "600"}
+    env = {**os.environ, **settings, "DEMO_FAULT_AFTER": "1", "DEMO_FAULT_SECONDS": "600"}
     terminal = tmp_path / "terminal"
     command = [sys.executable, "-m", "demo.run"]
     with running(command, terminal, env, ROOT) as process:
@@ -87,6 +95,22 @@ def check_the_fault_burns_within_two_minutes(demo: Run) -> None:
     assert burn["1h"] > 14.4
 
 
+def check_an_incident_of_the_past_with_its_lessons(demo: Run) -> None:
+    assert "replayed month" in demo.get("/incidents/1").decode()
+    assert json.loads(demo.get("/api/v1/postmortems/1"))["state"] == "published"
+    items = json.loads(demo.get("/api/v1/actions"))
+    assert sorted(i["state"] for i in items) == ["done", "open", "open"]
+    assert "Some card payments fail" in demo.get("/status/shop/history").decode()
+
+
+def check_the_bad_release_is_named_and_others_are_halted(demo: Run) -> None:
+    culprits = json.loads(demo.get("/api/v1/changes/culprits?service=shop"))
+    assert "1.6.1" in culprits["culprits"][0]["why"], culprits
+    budget = json.loads(demo.get("/api/v1/budgets"))[0]
+    assert (budget["name"], budget["state"]) == ("shop-budget", "depleted")
+    assert (demo.ask("feature"), demo.ask("reliability")) == ("halt", "allow")
+
+
 def check_ctrl_c_ends_everything(demo: Run) -> None:
     assert len(mentioning(demo.state)) >= 2
     demo.process.send_signal(signal.SIGINT)
@@ -99,5 +123,7 @@ def test_the_demo_has_a_past_burns_within_two_minutes_and_leaves_nothing_running
     demo: Run,
 ) -> None:
     check_thirty_replayed_days(demo)
+    check_an_incident_of_the_past_with_its_lessons(demo)
     check_the_fault_burns_within_two_minutes(demo)
+    check_the_bad_release_is_named_and_others_are_halted(demo)
     check_ctrl_c_ends_everything(demo)
