@@ -98,7 +98,7 @@ def check_the_fault_burns_within_two_minutes(demo: Run) -> None:
 def check_an_incident_of_the_past_with_its_lessons(demo: Run) -> None:
     assert "replayed month" in demo.get("/incidents/1").decode()
     assert json.loads(demo.get("/api/v1/postmortems/1"))["state"] == "published"
-    items = json.loads(demo.get("/api/v1/actions"))
+    items = json.loads(demo.get("/api/v1/actions"))["actions"]
     assert sorted(i["state"] for i in items) == ["done", "open", "open"]
     assert "Some card payments fail" in demo.get("/status/shop/history").decode()
 
