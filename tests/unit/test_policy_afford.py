@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.afford_room import BAD, CONFIGURED, RELEASES, afford_of, afford_room
-from tests.support.causes_room import DAY, NOW, CausesRoom
-from tests.support.slo import rolling
+from tests.support.causes_room import DAY, NOW, NOW_MINUTE, CausesRoom, quiet
+from tests.support.slo import calendar, rolling
 from watchkeeper.alerting.backtest.model import History, Plan
 from watchkeeper.causes.model import Account, Entry, Episode, Hypothesis, Kind, Label, Verdict
 from watchkeeper.kernel.errors import NotFound, UserError
@@ -29,8 +31,9 @@ from watchkeeper.policy.afford import (
     spent_of,
     spread,
 )
+from watchkeeper.policy.affording import Afford
 from watchkeeper.policy.model import Terms
-from watchkeeper.spec.budget import BudgetState
+from watchkeeper.spec.budget import BudgetState, Combine
 
 TERMS = Terms("p", "worst", 0.5, 0.0, {"depleted": ("feature",)})
 costs_seen = st.lists(st.integers(0, 50).map(Fraction), min_size=0, max_size=12)
@@ -131,6 +134,12 @@ def test_few_changes_give_no_number_but_the_costliest() -> None:
 def test_changes_that_never_cost_set_no_limit_and_say_how_sure_that_is() -> None:
     assert fit([Fraction(0)] * 59, Fraction(1)) == Fit(None, None)
     assert spread([Fraction(0)] * 59).may_cost == pytest.approx(0.05, abs=0.001)
+
+
+def test_what_is_not_known_is_not_called_a_limit() -> None:
+    assert affordwords.limit(None, few=True) == "too few to say"
+    assert affordwords.limit(None, few=False) == "no limit seen"
+    assert affordwords.limit(MOST_FIT, few=False) == f"{MOST_FIT} or more"
 
 
 def test_nothing_fits_into_nothing() -> None:
@@ -261,6 +270,10 @@ def test_a_service_is_answered_by_its_policy(room: CausesRoom) -> None:
     found = afford_of(room)
     status = room.fleet().get("shop")
     assert status is not None
+    # The worked example of docs/explanation/what-can-we-afford.md.
+    said = "About 13 more feature releases fit in what is left now; cautiously 6."
+    assert affordwords.answer(found) == said
+    assert sorted(c.bad for c in found.changes)[-3:] == [4198, 5998, 8996]
     assert found.purse.left == status.budget.remaining_ratio
     assert {c.change.version: c.bad > 0 for c in found.changes} == {
         **{f"1.{i}": at in BAD for i, at in enumerate(RELEASES)}, "pool=20": False,
@@ -289,3 +302,60 @@ def test_one_objective_can_be_asked_for_and_unknown_ones_are_refused(room: Cause
         afford_of(room, "stock")
     with pytest.raises(UserError, match="401 days"):
         afford_of(room, days=401)
+
+
+def by_policy(room: CausesRoom, **changed: Any) -> Afford:  # noqa: ANN401 (fields of a policy)
+    """What the shop can afford under a policy that differs in these."""
+    policy = replace(room.specs.budgets["shop-budget"], **changed)
+    specs = replace(room.specs, budgets={policy.name: policy})
+    return afford_of(replace(room, specs=specs))
+
+
+def test_a_policy_that_keeps_a_reserve_leaves_less_room(room: CausesRoom) -> None:
+    reserved = by_policy(room, depleted=Decimal("0.3"))
+    whole = afford_of(room)
+    assert reserved.lines[0].room == whole.lines[0].room - Fraction(3, 10)
+    for kept, free in zip(reserved.costs, whole.costs, strict=True):
+        assert order(kept.fit.expected) <= order(free.fit.expected)
+    spent = by_policy(room, depleted=Decimal("0.7"), at_risk=Decimal("0.8"))
+    assert affordwords.answer(spent).startswith("Nothing more fits")
+    assert spent.recovery.usable_at is not None
+    assert "is no longer depleted on" in affordwords.answer(spent)
+
+
+def test_a_policy_over_another_window_is_judged_by_that(room: CausesRoom) -> None:
+    found = by_policy(room, window="7d")
+    status = room.fleet().get("shop")
+    assert status is not None
+    burn = status.burn_rate["7d"]
+    assert burn is not None
+    assert found.purse.left == 1 - burn
+    assert found.purse.budget == 7 * DAY * 100 / 100
+    assert found.recovery.whole_at == NOW + 7 * DAY * 60
+    assert found.recovery.path[0][1] == pytest.approx(found.purse.left)
+
+
+def test_a_policy_by_the_mean_has_one_line_of_all_its_objectives(room: CausesRoom) -> None:
+    room.record("web", quiet(NOW_MINUTE - 28 * DAY, NOW_MINUTE, 100, 40))
+    found = by_policy(room, services=("shop", "web"), combine=Combine.MEAN)
+    assert [(line.name, set(line.parts)) for line in found.lines] == [
+        ("shop-budget", {"shop", "web"})
+    ]
+    lefts = [p.left for p in found.purses]
+    assert found.lines[0].left == pytest.approx(sum(lefts) / 2)
+    alone, shared = (
+        next(c.fit.expected for c in f.costs if c.group.of == "feature")
+        for f in (afford_of(room), found)
+    )
+    assert alone is not None
+    assert shared is not None
+    assert shared > alone
+
+
+def test_a_calendar_period_says_until_when(room: CausesRoom) -> None:
+    monthly = replace(room.specs.slos["shop"], window=calendar("1M", "2027-01-01 00:00:00"))
+    specs = replace(room.specs, slos={**room.specs.slos, "shop": monthly})
+    found = afford_of(replace(room, specs=specs))
+    assert found.purse.until is not None
+    assert " until 1 March; cautiously" in affordwords.answer(found)
+    assert found.recovery.whole_at == found.purse.until

@@ -70,7 +70,7 @@ def fits(row: CostRow, found: Afford) -> str:
     if fit.cautious is None:
         known = f"None of the {seen.n} {name}" if seen.n > 1 else f"The one {name_of(row, 1)}"
         cost = "cost anything" if seen.n > 1 else "cost nothing"
-        tail = f" Only {seen.n}: too few to rely on." if fit.few and seen.n > 1 else ""
+        tail = f" {seen.n} {'are' if seen.n > 1 else 'is'} too few to rely on." if fit.few else ""
         return (
             f"{known} of {days_of(found)} {cost} that was put down to it: what was seen sets no "
             f"limit.{tail}"
@@ -98,6 +98,13 @@ def number(amount: int | None) -> str:
     if amount is None:
         return text.NOTHING
     return f"{amount} or more" if amount >= afford.MOST_FIT else str(amount)
+
+
+def limit(amount: int | None, *, few: bool) -> str:
+    """How many fit, for tables: a number, or why there is none."""
+    if amount is None:
+        return "too few to say" if few else "no limit seen"
+    return number(amount)
 
 
 def _by(found: Afford) -> str:

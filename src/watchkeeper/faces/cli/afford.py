@@ -41,7 +41,7 @@ def _print(told: dict[str, Any]) -> None:
     rows = [
         (c["of"], c["n"], c["costly"], _share(c["each_share"]["mean"]),
          f"{_share(c['each_share']['p10'])} to {_share(c['each_share']['p90'])}",
-         f"{c['each_minutes']['mean']:.1f}", _fit(c["fit"]["expected"]), _fit(c["fit"]["cautious"]))
+         f"{c['each_minutes']['mean']:.1f}", _fit(c["fit"], "expected"), _fit(c["fit"], "cautious"))
         for c in told["costs"]
     ]  # fmt: skip
     titles = ("Changes", "Known", "Costly", "Mean", "p10 to p90", "Minutes", "Fit", "Cautiously")
@@ -60,5 +60,7 @@ def _share(ratio: float | None) -> str:
     return "" if ratio is None else f"{100 * ratio:.1f} %"
 
 
-def _fit(amount: int | None) -> str:
-    return "no limit seen" if amount is None else str(amount)
+def _fit(fit: dict[str, Any], which: str) -> str:
+    from watchkeeper.policy.affordwords import limit
+
+    return limit(fit[which], few=fit["few"])

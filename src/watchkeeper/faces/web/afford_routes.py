@@ -101,15 +101,10 @@ def _cost(row: CostRow, found: Afford) -> Row:
         "range": f"{_share(seen.p10 / budget)} to {_share(seen.p90 / budget)}",
         "bad": text.number(seen.mean, 1),
         "minutes": text.duration(seen.mean / budget * purse.minutes * 60),
-        "expected": "too few to say" if row.fit.few and row.fit.expected is None and seen.costly
-        else _fit(row.fit.expected),
-        "cautious": _fit(row.fit.cautious),
+        "expected": affordwords.limit(row.fit.expected, few=row.fit.few),
+        "cautious": affordwords.limit(row.fit.cautious, few=row.fit.few),
         "says": affordwords.fits(row, found),
     }  # fmt: skip
-
-
-def _fit(amount: int | None) -> str:
-    return "no limit seen" if amount is None else affordwords.number(amount)
 
 
 def _change(its: CostOf, purse: Purse) -> Row:
