@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from tests.support.duty import SITE
 from tests.support.review_place import MONDAY, WEEK, owned
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.notify import outbox
 from watchkeeper.reviews import render, rules, sections, store, work
+from watchkeeper.reviews.gather import Asked
 from watchkeeper.reviews.model import (
     CauseWeek,
     Facts,
@@ -27,6 +27,7 @@ from watchkeeper.reviews.model import (
     NoteKind,
     PostmortemWeek,
     Review,
+    Section,
     SloWeek,
     of_json,
 )
@@ -194,13 +195,6 @@ def test_no_section_names_a_person() -> None:
 # ---------------------------------------------------------------- kept, noted, sent
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    found = Database.open(str(tmp_path / "wk.db"))
-    yield found
-    found.close()
-
-
 def kept(db: Database, team: str = "shop", week: Week | None = None, now: float = MONDAY) -> Review:
     with db.read() as conn:
         its = week or last_ended(now, BERLIN)
@@ -234,6 +228,20 @@ def test_unknown_teams_and_weeks_to_come_are_refused() -> None:
         work.chosen(owned(), "shp", "", MONDAY)
     with pytest.raises(UserError, match="has not begun"):
         work.chosen(owned(), "shop", "2026-W40", MONDAY)
+
+
+def test_a_section_of_another_room_stands_behind_our_own(db: Database) -> None:
+    def toil(_: Connection, asked: Asked) -> Section | None:
+        return Section("toil", "Toil", f"{len(asked.services)} service looked at.")
+
+    def silent(_: Connection, asked: Asked) -> Section | None:
+        return None
+
+    with db.read() as conn:
+        week = last_ended(MONDAY, BERLIN)
+        its = work.make(conn, owned(), "shop", week, MONDAY, (silent, toil))
+    assert [s.key for s in its.sections][-2:] == ["gaps", "toil"]
+    assert "## Toil\n\n1 service looked at." in render.markdown(its, [])
 
 
 def mails(db: Database) -> list[str]:

@@ -12,7 +12,6 @@ from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.printing import pdf
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.reviews import paper, render, store, work
-from watchkeeper.reviews.gather import SectionOf
 from watchkeeper.reviews.model import Frozen, Note, NoteKind, Review
 from watchkeeper.reviews.weeks import Week
 from watchkeeper.spec.model import Specs
@@ -45,10 +44,9 @@ class TeamWeeks:
 
 @dataclass
 class Reviews:
-    """The use cases of weekly reviews. ``plugs``: sections of other rooms."""
+    """The use cases of weekly reviews."""
 
     duty: Duty
-    plugs: Sequence[SectionOf] = ()
 
     def specs(self) -> Specs:
         """The definitions in use."""
@@ -77,7 +75,7 @@ class Reviews:
         specs, now = self.specs(), self.duty.clock.now()
         its = work.chosen(specs, team, week, now)
         with self.duty.db.read() as conn:
-            review, kept = work.read(conn, specs, team, its, now, self.plugs)
+            review, kept = work.read(conn, specs, team, its, now)
             notes = store.notes(conn, team, its.name)
         sent_to = sum(len(r.send) for r in specs.reviews.values() if r.team == team)
         return Seen(review, notes, kept, its, sent_to)

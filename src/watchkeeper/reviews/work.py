@@ -36,6 +36,8 @@ from watchkeeper.store import Database, timeline
 SENT, NOTED = "sent", "noted"
 MOST_NOTE = 4_000
 Plugs = Sequence[SectionOf]
+PLUGGED: Plugs = ()
+"""Sections of other rooms, behind our own, in this order: a room adds its function here."""
 
 
 # ---------------------------------------------------------------- making
@@ -78,7 +80,7 @@ def chosen(specs: Specs, team: str, week: str, now: Seconds) -> Week:
 
 
 def make(
-    conn: Connection, specs: Specs, team: str, week: Week, now: Seconds, plugs: Plugs = ()
+    conn: Connection, specs: Specs, team: str, week: Week, now: Seconds, plugs: Plugs = PLUGGED
 ) -> Review:
     """The review of a week as far as it has been, whatever was kept. Raises NotFound."""
     title = title_of(specs, team)
@@ -93,7 +95,7 @@ def make(
 
 
 def read(
-    conn: Connection, specs: Specs, team: str, week: Week, now: Seconds, plugs: Plugs = ()
+    conn: Connection, specs: Specs, team: str, week: Week, now: Seconds, plugs: Plugs = PLUGGED
 ) -> tuple[Review, Frozen | None]:
     """The review as it was kept, else as it is now; and how it was kept. Raises NotFound."""
     title_of(specs, team)
@@ -243,7 +245,7 @@ def anything_due(conn: Connection, specs: Specs, now: Seconds) -> bool:
     )
 
 
-def send_due(db: Database, specs: Specs, site: Site, now: Seconds, plugs: Plugs = ()) -> int:
+def send_due(db: Database, specs: Specs, site: Site, now: Seconds, plugs: Plugs = PLUGGED) -> int:
     """Plan what is new, and send what is due: each once, whoever comes first.
 
     What was due while nobody ran is sent late, once. A review is made before the transaction that
