@@ -214,6 +214,19 @@ def test_a_review_that_was_noted_upon_reads_as_it_was(db: Database) -> None:
     assert now.kind is NoteKind.DECISION
 
 
+def test_a_week_that_still_runs_is_not_frozen_by_a_note_so_that_all_of_it_is_sent(
+    db: Database,
+) -> None:
+    wednesday = MONDAY - 5 * 86_400
+    running = kept(db, week=week_of(wednesday, BERLIN), now=wednesday)
+    with db.write() as conn:
+        work.add_note(conn, running, NoteKind.NOTE, "Early", "ada", wednesday)
+    whole = kept(db, now=MONDAY)
+    assert (whole.week, whole.running) == (running.week, False)
+    with db.read() as conn:
+        assert [n.text for n in store.notes(conn, "shop", whole.week)] == ["Early"]
+
+
 @pytest.mark.parametrize("text", ["", "  ", "x" * 4_001])
 def test_an_empty_or_endless_note_is_refused_and_keeps_nothing(db: Database, text: str) -> None:
     its = kept(db)

@@ -90,7 +90,7 @@ class Asked:
 class SectionOf(Protocol):
     """What plugs in: reads what its room knows of a week. None: it has nothing to say."""
 
-    def __call__(self, conn: Connection, asked: Asked) -> Section | None:
+    def __call__(self, conn: Connection, asked: Asked, /) -> Section | None:
         """Make the section."""
         ...
 

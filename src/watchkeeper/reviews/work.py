@@ -104,7 +104,12 @@ def read(
 
 
 def keep(conn: Connection, made: Review, why: str, now: Seconds) -> Review:
-    """Freeze a review, unless its week is frozen: that stays as it was. Returns what is kept."""
+    """Freeze a review, unless its week is frozen: that stays as it was. Returns what is kept.
+
+    A week that still runs is not frozen, or Monday's mail would tell of a part of it.
+    """
+    if made.running:
+        return made
     if store.freeze(conn, made, now, why):
         subject = f"review/{made.team}/{made.week}"
         timeline.append(conn, now, "review.frozen", subject, "engine", {"why": why})
