@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,51 +13,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-import watchkeeper.access.store
-import watchkeeper.access.store_accounts
-import watchkeeper.alerting.store
-import watchkeeper.alerting.store_intake
-import watchkeeper.causes.store
-import watchkeeper.changes.store
-import watchkeeper.incidents.chat.store_files
-import watchkeeper.incidents.chat.store_rooms
-import watchkeeper.incidents.store
-import watchkeeper.measure.store
-import watchkeeper.notify.beats
-import watchkeeper.notify.outbox
-import watchkeeper.oncall.store
-import watchkeeper.postmortems.store
-import watchkeeper.postmortems.store_digest
-import watchkeeper.postmortems.store_items
-import watchkeeper.postmortems.store_marks
-import watchkeeper.postmortems.store_words
-import watchkeeper.slo.ledger_tables
-import watchkeeper.slo.store
+import watchkeeper
 from watchkeeper.kernel.errors import StoreError, UserError
 from watchkeeper.store import Database, metadata, timeline
 
-ROOMS = (
-    watchkeeper.access.store,
-    watchkeeper.access.store_accounts,
-    watchkeeper.alerting.store,
-    watchkeeper.alerting.store_intake,
-    watchkeeper.causes.store,
-    watchkeeper.changes.store,
-    watchkeeper.incidents.chat.store_files,
-    watchkeeper.incidents.chat.store_rooms,
-    watchkeeper.incidents.store,
-    watchkeeper.measure.store,
-    watchkeeper.notify.beats,
-    watchkeeper.notify.outbox,
-    watchkeeper.oncall.store,
-    watchkeeper.postmortems.store,
-    watchkeeper.postmortems.store_items,
-    watchkeeper.postmortems.store_digest,
-    watchkeeper.postmortems.store_marks,
-    watchkeeper.postmortems.store_words,
-    watchkeeper.slo.ledger_tables,
-    watchkeeper.slo.store,
-)
+ROOMS = [
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(watchkeeper.__path__, "watchkeeper.")
+    if not module.name.startswith(("watchkeeper.faces", "watchkeeper.store.migrations"))
+]
 
 
 def write_event(conn: Connection, kind: str) -> None:
