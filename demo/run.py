@@ -276,6 +276,8 @@ class Demo:
   Overview             {web}/
   Checkout's budget    {self.page(WATCHED)}
   May we release?      {web}/budgets   (wk gate check payments --url {web})
+  What can we afford?  {web}/afford/payments
+  The week in review   {web}/reviews
   What was changed     {web}/changes
   Who is needed now    {web}/alerts
   Phones of on-call    {web}/inbox   (open a page's link there: one tap and it is yours)

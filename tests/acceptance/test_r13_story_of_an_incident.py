@@ -240,6 +240,7 @@ def test_from_a_bad_release_to_lessons_in_the_tracker(
     the_public_is_told(story, people)
     written_down(story, people)
     tracked(story, people)
+    the_budget_decides(story, people)
 
 
 def declared_from_the_page(story: Story, ann: Page) -> str:
@@ -340,3 +341,20 @@ def tracked(story: Story, people: dict[str, Page]) -> None:
         "Alert on refused charges by release": ["octo-ben"],
     }
     assert story.github.refused == []
+
+
+def the_budget_decides(story: Story, people: dict[str, Page]) -> None:
+    """The release is named, not the innocent change after it; features halt, what mends passes."""
+    ann = people["ann"]
+    ann.goto(story.url + "/slo/checkout-availability/causes")
+    cause = ann.locator("article.cause").first
+    expect(cause).to_contain_text(re.compile(r"payments 1\.6\.1Deployment.*100 %"))
+    expect(cause).to_contain_text("this looks like a bystander")
+    decided = {}
+    for kind in ("feature", "reliability"):
+        asked = {"service": "payments", "change_kind": kind}
+        answer = httpx2.post(f"{story.url}/api/v1/gate/check", json=asked, headers=story.ci)
+        decided[kind] = answer.json()["decision"]
+    assert decided == {"feature": "halt", "reliability": "allow"}
+    ann.goto(story.url + "/budgets/shop-budget")
+    expect(ann.get_by_label("May we release?")).to_contain_text("Feature releases halt")
