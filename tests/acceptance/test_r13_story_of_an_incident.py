@@ -1,4 +1,5 @@
-"""One story, in a real browser with three people: from a bad release to lessons that are tracked.
+"""One story, in a real browser with three people: from a bad release to lessons that are tracked,
+and to what the budget that is left decides.
 
 The demo's shop and payments serve real requests and are scraped; the release goes out and is rolled
 back by the demo's own command; action items go to a server that takes only what GitHub would. Time
@@ -137,7 +138,8 @@ class Story:
 
     def session(self, name: str) -> str:
         """An account of this person, signed in."""
-        new = NewAccount(name, "correct horse battery staple", Role.RESPONDER)
+        role = Role.EDITOR if name == "cho" else Role.RESPONDER
+        new = NewAccount(name, "correct horse battery staple", role)
         add_account(self.db, new, self.clock.now(), "test")
         with self.db.write() as conn:
             account = account_named(conn, name)
@@ -344,17 +346,33 @@ def tracked(story: Story, people: dict[str, Page]) -> None:
 
 
 def the_budget_decides(story: Story, people: dict[str, Page]) -> None:
-    """The release is named, not the innocent change after it; features halt, what mends passes."""
-    ann = people["ann"]
+    """The release is named, not the innocent change after it; features halt, what mends
+    passes, and so does what a second person lets pass; the week's review tells it all."""
+    ann, cho = people["ann"], people["cho"]
     ann.goto(story.url + "/slo/checkout-availability/causes")
     cause = ann.locator("article.cause").first
     expect(cause).to_contain_text(re.compile(r"payments 1\.6\.1Deployment.*100 %"))
     expect(cause).to_contain_text("this looks like a bystander")
-    decided = {}
-    for kind in ("feature", "reliability"):
-        asked = {"service": "payments", "change_kind": kind}
-        answer = httpx2.post(f"{story.url}/api/v1/gate/check", json=asked, headers=story.ci)
-        decided[kind] = answer.json()["decision"]
-    assert decided == {"feature": "halt", "reliability": "allow"}
+    assert (decided(story, "feature"), decided(story, "reliability")) == ("halt", "allow")
     ann.goto(story.url + "/budgets/shop-budget")
     expect(ann.get_by_label("May we release?")).to_contain_text("Feature releases halt")
+    ann.get_by_text("Ask for an exception", exact=True).click()
+    ann.locator("#exceptions").get_by_label("Service").select_option("payments")
+    ann.get_by_label("What cannot wait, and why").fill("The tax rate changes at midnight")
+    ann.get_by_role("button", name="Ask", exact=True).click()
+    expect(ann.locator("#exceptions")).to_contain_text("Somebody else must give it")
+    assert decided(story, "feature") == "halt"
+    cho.goto(story.url + "/budgets/shop-budget")
+    cho.get_by_role("button", name="Give it").click()
+    expect(cho.locator("#exceptions")).to_contain_text("given by cho")
+    assert decided(story, "feature") == "allow"
+    cho.goto(story.url + "/reviews/money/2035-W02")
+    for told in ("Card payments fail", "payments 1.6.1", "The tax rate changes at midnight"):
+        expect(cho.locator("main")).to_contain_text(told)
+
+
+def decided(story: Story, kind: str) -> str:
+    """What the gate rules of such a release of payments."""
+    asked = {"service": "payments", "change_kind": kind}
+    answer = httpx2.post(f"{story.url}/api/v1/gate/check", json=asked, headers=story.ci)
+    return str(answer.json()["decision"])
