@@ -389,7 +389,7 @@ def test_rolling_the_demo_shop_back_stops_the_burn_and_the_ledger_says_so(
         run = its.run("roll-back-payments", values={"version": "previous"})
         assert run.state is RunState.SUCCEEDED, (run.outcome, run.output)
         assert shop.http.get(f"{url}/admin/release").json()["version"] == "1.5.0"
-        for _ in range(rules.AFTER + 2):
+        for _ in range(rules.AFTER + 3):
             shop.minute()
         with db.write() as conn:
             (checked,) = work.check(conn, its.specs, its.clock.now())

@@ -319,6 +319,6 @@ def test_the_minutes_before_and_after_are_whole_and_hold_nothing_of_the_run(db: 
     (a, b), (c, d) = rules.windows(run)
     assert (b - a, d - c) == (rules.BEFORE, rules.AFTER)
     assert b * 60 <= run.started_at < (b + 1) * 60  # type: ignore[operator]
-    assert c * 60 >= run.ended_at  # type: ignore[operator]
+    assert c * 60 >= run.ended_at + rules.SCRAPE  # type: ignore[operator]
     assert run.check_at is not None
     assert run.check_at >= d * 60

@@ -86,6 +86,7 @@ def test_a_good_postmortem_has_no_findings() -> None:
     [
         ("## Impact", "## Elsewhere", "missing-section"),
         ("- Every replica is restarted at once.", "- TODO", "empty-section"),
+        ("- Every replica is restarted at once.", "_What allowed it?_", "empty-section"),
         ("540 checkouts failed, 12 % of the budget of 28 days.", "Some failed.",
          "impact-without-numbers"),
         ("All times in UTC.", "See below.", "no-time-zone"),

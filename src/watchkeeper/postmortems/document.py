@@ -122,9 +122,15 @@ def part_of(title: str) -> Part | None:
     return next((part for part, pattern in _TITLES if pattern.search(folded)), None)
 
 
+_ASKS = re.compile(r"([_*])(?![_* ])[^_*]*\?[^_*]*\1")
+
+
 def unfilled(text: str) -> bool:
-    """True for what only marks a place: ``-``, ``TODO``, ``{{ summary }}``, ``XXX``."""
+    """True for what only marks a place: ``-``, ``TODO``, ``{{ summary }}``, ``_What was it?_``."""
     plain = text.strip().strip("*_-.| ").casefold()
+    # A question that is emphasised as a whole is what templates, ours too, ask the writer.
+    if _ASKS.fullmatch(text.strip()):
+        return True
     return not plain or bool(
         re.fullmatch(r"(todo|tbd|tba|xxx+|yyy+|zzz+|n/?a|\?+|\{\{.*\}\}|\[.*\]|<.*>)[.:]?", plain)
     )

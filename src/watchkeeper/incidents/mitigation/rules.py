@@ -31,6 +31,9 @@ PICK_UP = 60.0
 """Seconds in which a server must take a run; what nobody took is not run later."""
 BEFORE, AFTER = 5, 3
 """Minutes before a run and after it that are compared."""
+SCRAPE = 60.0
+"""Seconds after a run that say nothing: a source that is read once a minute tells in them what
+happened before."""
 SETTLE = 60.0
 """Seconds that measurements may be late."""
 PATIENCE = 600.0
@@ -173,7 +176,7 @@ def ended(run: Run, outcome: Outcome, now: Seconds) -> Run:
 
 def first_check(ended_at: Seconds) -> Seconds:
     """When the minutes after a run are over and measured."""
-    return (minute_after(ended_at) + AFTER) * float(MINUTE) + SETTLE
+    return (minute_after(ended_at + SCRAPE) + AFTER) * float(MINUTE) + SETTLE
 
 
 def minute_after(at: Seconds) -> Minute:
@@ -184,7 +187,8 @@ def minute_after(at: Seconds) -> Minute:
 def windows(run: Run) -> tuple[tuple[Minute, Minute], tuple[Minute, Minute]]:
     """The whole minutes [start, end) before the run and after it."""
     start = int((run.started_at or run.requested_at) // MINUTE)
-    after = minute_after(run.ended_at if run.ended_at is not None else run.requested_at)
+    ended = run.ended_at if run.ended_at is not None else run.requested_at
+    after = minute_after(ended + SCRAPE)
     return (start - BEFORE, start), (after, after + AFTER)
 
 
