@@ -120,3 +120,10 @@ def test_a_window_of_ones_own_is_judged_by_its_own_events() -> None:
     assert quiet(status(50.0), OWN, lambda _, __: Events(9_857.0, 10_000.0, 45))
     assert quiet(status(50.0), OWN, lambda _, __: Events(0.0, 0.0, 45))
     assert quiet(status(50.0), OWN, lambda _, __: None)
+
+
+def test_the_budget_of_a_calendar_period_is_told_as_such() -> None:
+    left = Budget(1000, 900, 100, 0.1, 43.2, 38.9, 4.3)
+    its = replace(status(2.0), window="1M calendar", budget=left)
+    said = signal(ConsumedRule(Decimal("0.9"), "ticket"), its).summary
+    assert said == "Check out: 90 % of the budget of this month is consumed"

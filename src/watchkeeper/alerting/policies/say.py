@@ -61,7 +61,11 @@ def _consumed(status: SloStatus) -> str:
 
 
 def _budget(status: SloStatus) -> str:
-    return f"the budget of {text.length(parse_duration(status.window))}"
+    # A calendar window is named ``1M calendar``.
+    length, _, calendar = status.window.partition(" ")
+    if calendar:
+        return f"the budget of this {text.lately(parse_duration(length))}"
+    return f"the budget of {text.length(parse_duration(length))}"
 
 
 def details(status: SloStatus, reasons: Sequence[Reason], now: Seconds) -> dict[str, Any]:
