@@ -125,5 +125,5 @@ def test_a_window_of_ones_own_is_judged_by_its_own_events() -> None:
 def test_the_budget_of_a_calendar_period_is_told_as_such() -> None:
     left = Budget(1000, 900, 100, 0.1, 43.2, 38.9, 4.3)
     its = replace(status(2.0), window="1M calendar", budget=left)
-    said = signal(ConsumedRule(Decimal("0.9"), "ticket"), its).summary
+    said = signal(ConsumedRule(0.9, "ticket"), its).summary
     assert said == "Check out: 90 % of the budget of this month is consumed"

@@ -164,9 +164,8 @@ def _run(
                 *([Scope.WRITE, Scope.PUSH] if write else []),
             ]
         )
-        loop = build_loop(engine, interval, clock, pager)
-        loop.rooms = build_rooms(database, engine.board, site, clock)
         loop = build_loop(engine, interval, clock, pager, mitigation)
+        loop.rooms = build_rooms(database, engine.board, site, clock)
         app = build_server(services, loop, anonymous, duty)
         click.echo(
             f"Watchkeeper on http://{host}:{port} · {len(engine.board.posting.specs.slos)} "
