@@ -6,7 +6,6 @@ postmortems that have all words, the last one perhaps only begun, and ranks them
 
 from __future__ import annotations
 
-import heapq
 import math
 import re
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    union_all,
 )
 
 from watchkeeper.postmortems.store import postmortem
@@ -35,8 +35,6 @@ from watchkeeper.store.writing import insert_rows
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 _PHRASE = re.compile(r'"([^"]+)"')
-FEW = 400
-"""Candidates up to which the database is asked about them alone."""
 
 postmortem_word = Table(
     "postmortem_word",
@@ -50,6 +48,8 @@ postmortem_word = Table(
     Column("postmortem_id", _ID, primary_key=True, autoincrement=False),
     Column("weight", Double, nullable=False),
     Index("ix_postmortem_word_postmortem", "postmortem_id"),
+    # What has a word stands together on disk, with its weight.
+    sqlite_with_rowid=False,
 )
 
 
@@ -84,40 +84,56 @@ def search(
     if not asked:
         return [], 0
     total = int(conn.execute(select(func.count()).select_from(postmortem)).scalar_one())
-    # Rare words first: what they leave is soon few, and of the others only that is asked.
-    begun = asked[-1]
-    counted = {word: _count(conn, word, word == begun) for word in asked}
-    ranks: dict[int, float] | None = None
-    for word in sorted(asked, key=lambda w: counted[w]):
-        rare = math.log(1 + (max(total - counted[word], 0) + 0.5) / (counted[word] + 0.5))
-        found = _having(conn, word, word == begun, ranks)
-        before = ranks
-        ranks = {
-            number: (before[number] if before else 0.0) + weight * rare
-            for number, weight in found.items()
-            if before is None or number in before
-        }
-        if not ranks:
+    each = []
+    for word in asked:
+        begun = word == asked[-1]
+        having = _count(conn, word, begun)
+        if not having:
             return [], 0
+        each.append(_weighed(word, begun, math.log(1 + (total - having + 0.5) / (having + 0.5))))
     phrases = [p.casefold() for p in _PHRASE.findall(text) if p.strip()]
-    kept = _narrowed(conn, ranks or {}, states, phrases)
-    best = heapq.nlargest(most, ((rank, number) for number, rank in kept.items()))
-    return [Hit(number, rank) for rank, number in best], len(kept)
+    # Ranked where they are: to bring all that a common word finds here would take longer.
+    query = _ranked(each, states, phrases)
+    c = query.selected_columns
+    rows = conn.execute(query.order_by(c.rank.desc(), c.postmortem_id.desc()).limit(most)).all()
+    return [Hit(number, rank) for number, rank, _ in rows], rows[0].having if rows else 0
 
 
 def _count(conn: Connection, word: str, begun: bool) -> int:
-    query = _where(select(func.count(postmortem_word.c.postmortem_id.distinct())), word, begun)
-    return int(conn.execute(query).scalar_one())
-
-
-def _having(
-    conn: Connection, word: str, begun: bool, among: dict[int, float] | None
-) -> dict[int, float]:
     c = postmortem_word.c
-    query = _where(select(c.postmortem_id, func.max(c.weight)), word, begun)
-    if among is not None and len(among) <= FEW:
-        query = query.where(c.postmortem_id.in_(list(among)))
-    return {int(n): float(w) for n, w in conn.execute(query.group_by(c.postmortem_id))}
+    # A word stands once in a text, but several may begin alike.
+    found = func.count(c.postmortem_id.distinct()) if begun else func.count()
+    return int(conn.execute(_where(select(found), word, begun)).scalar_one())
+
+
+def _weighed(word: str, begun: bool, rare: float) -> Select[Any]:
+    """What a word adds to the rank of each postmortem that has it."""
+    c = postmortem_word.c
+    weight = func.max(c.weight) if begun else c.weight
+    query = _where(select(c.postmortem_id, (weight * rare).label("rank")), word, begun)
+    return query.group_by(c.postmortem_id) if begun else query
+
+
+def _ranked(
+    each: Sequence[Select[Any]], states: Sequence[str], phrases: Sequence[str]
+) -> Select[Any]:
+    """Id and rank of the postmortems that have all of it, with their number in each row."""
+    some = union_all(*each).subquery()
+    fits = (
+        select(some.c.postmortem_id, func.sum(some.c.rank).label("rank"))
+        .group_by(some.c.postmortem_id)
+        .having(func.count() == len(each))
+        .subquery()
+    )
+    query = select(fits.c.postmortem_id, fits.c.rank, func.count().over().label("having"))
+    c = postmortem.c
+    if states:
+        query = query.where(fits.c.postmortem_id.in_(select(c.id).where(c.state.in_(list(states)))))
+    if phrases:
+        query = query.join(postmortem, c.id == fits.c.postmortem_id)
+    for phrase in phrases:
+        query = query.where(c.words.contains(phrase, autoescape=True))
+    return query
 
 
 def _where(query: Select[Any], word: str, begun: bool) -> Select[Any]:
@@ -125,22 +141,6 @@ def _where(query: Select[Any], word: str, begun: bool) -> Select[Any]:
     if not begun:
         return query.where(c.word == word)
     return query.where(c.word >= word, c.word < word + chr(0x10FFFF))
-
-
-def _narrowed(
-    conn: Connection, ranks: dict[int, float], states: Sequence[str], phrases: Sequence[str]
-) -> dict[int, float]:
-    if not states and not phrases:
-        return ranks
-    c = postmortem.c
-    query = select(c.id)
-    if states:
-        query = query.where(c.state.in_(list(states)))
-    for phrase in phrases:
-        query = query.where(c.words.contains(phrase, autoescape=True))
-    if len(ranks) <= FEW:
-        query = query.where(c.id.in_(list(ranks)))
-    return {n: ranks[n] for n in conn.execute(query).scalars() if n in ranks}
 
 
 def unindexed(conn: Connection, limit: int = 50) -> list[int]:
