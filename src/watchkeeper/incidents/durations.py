@@ -11,14 +11,13 @@ The four times that the field compares, each in seconds from when users began to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from watchkeeper.incidents.model import Incident
 from watchkeeper.kernel.clock import Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Durations:
+class Durations(NamedTuple):
     """Seconds; None: has not happened, or is not known."""
 
     detect: float | None

@@ -375,25 +375,26 @@ def _where(query: Select[Any], wanted: Wanted) -> Select[Any]:
 
 
 def _incidents(conn: Connection, query: Select[Any]) -> list[Incident]:
-    rows = list(conn.execute(query).mappings())
-    parts = _parts(conn, [int(r["id"]) for r in rows])
-    return [_incident(row, parts.get(int(row["id"]), {})) for row in rows]
+    # By position: looking each column up by its name takes longer than all else, for a thousand.
+    names = query.selected_columns.keys()
+    rows = [dict(zip(names, row, strict=True)) for row in conn.execute(query).all()]
+    parts = _parts(conn, [row["id"] for row in rows])
+    return [_incident(row, parts.get(row["id"], {})) for row in rows]
 
 
 def _parts(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, list[str]]]:
     found: dict[int, dict[str, list[str]]] = {}
     c = incident_part.c
     for start in range(0, len(ids), 500):
-        query = select(incident_part).where(c.incident_id.in_(ids[start : start + 500]))
-        for row in conn.execute(query.order_by(c.incident_id, c.kind, c.name)).mappings():
-            kinds = found.setdefault(int(row["incident_id"]), {})
-            kinds.setdefault(row["kind"], []).append(row["name"])
+        query = select(c.incident_id, c.kind, c.name)
+        query = query.where(c.incident_id.in_(ids[start : start + 500]))
+        for number, kind, name in conn.execute(query.order_by(*query.selected_columns)).all():
+            found.setdefault(number, {}).setdefault(kind, []).append(name)
     return found
 
 
-def _incident(row: RowMapping, parts: Mapping[str, Sequence[str]]) -> Incident:
-    named: dict[str, Any] = {n: row[n] for n in ("id", *_FIELDS)}
-    named.update(state=IncidentState(row["state"]), data=json.loads(row["data"]))
+def _incident(row: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> Incident:
+    named = {**row, "state": IncidentState(row["state"]), "data": json.loads(row["data"])}
     named.update({field: tuple(parts.get(kind, ())) for field, kind in PARTS.items()})
     named["pages"] = tuple(sorted(int(p) for p in parts.get("page", ())))
     return Incident(**named)

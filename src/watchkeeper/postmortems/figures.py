@@ -11,17 +11,20 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from watchkeeper.incidents.durations import Durations
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.postmortems.model import ActionState
+from watchkeeper.spec.response import DAY
 
-TIMES = ("detect", "acknowledge", "mitigate", "resolve")
+TIMES = Durations._fields
 UNKNOWN = "not named"
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+# Tuples: thousands are made for one page, in a third of the time that frozen dataclasses take.
+class Happened(NamedTuple):
     """An incident, as far as it is counted. ``at``: of its declaration."""
 
     at: Seconds
@@ -49,8 +52,7 @@ class Group:
     times: Mapping[str, Time]
 
 
-@dataclass(frozen=True, slots=True)
-class Promised:
+class Promised(NamedTuple):
     """An action item, as far as it is counted."""
 
     made_at: Seconds
@@ -131,8 +133,8 @@ def _grouped(
 
 
 def _group(name: str, happened: Sequence[Happened]) -> Group:
-    times = {t: _time([getattr(h.took, t) for h in happened]) for t in TIMES}
-    return Group(name, len(happened), times)
+    columns = zip(*(h.took for h in happened), strict=True) if happened else [()] * len(TIMES)
+    return Group(name, len(happened), dict(zip(TIMES, map(_time, columns), strict=True)))
 
 
 def _time(seconds: Sequence[float | None]) -> Time:
@@ -160,7 +162,12 @@ def closure(name: str, promised: Sequence[Promised], now: Seconds) -> Closure:
 
 def month(at: Seconds) -> str:
     """``2026-01``, in UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m")
+    return _month_of_day(int(at // DAY))
+
+
+@lru_cache(maxsize=4096)
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m")
 
 
 def months(since: Seconds, until: Seconds) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, select
 
 from watchkeeper.incidents.durations import between
 from watchkeeper.incidents.store import incident, incident_part
@@ -24,21 +26,27 @@ def happened(
     if service:
         named = select(p.incident_id).where(p.kind == "service", p.name == service)
         within.append(c.id.in_(named))
-    parts: dict[int, dict[str, list[str]]] = {}
-    joined = select(p.incident_id, p.kind, p.name).join(incident, c.id == p.incident_id)
-    joined = joined.where(*within, p.kind.in_(["service", "cause"]))
-    for number, kind, name in conn.execute(joined.order_by(p.incident_id, p.name)):
-        parts.setdefault(number, {}).setdefault(kind, []).append(name)
+    services, causes = _named(conn, "service", within), _named(conn, "cause", within)
     query = select(
         c.id, c.declared_at, c.severity, c.began_at, c.detected_at, c.acknowledged_at,
         c.mitigated_at, c.resolved_at,
     ).where(*within)  # fmt: skip
-    found = []
-    for number, at, graded, *moments in conn.execute(query.order_by(c.id)):
-        took = between(*moments)
-        named_parts = parts.get(number, {})
-        services, causes = (tuple(named_parts.get(k, ())) for k in ("service", "cause"))
-        found.append(Happened(at, graded, took, services, causes))
+    return [
+        Happened(at, graded, between(*moments), services.get(number, ()), causes.get(number, ()))
+        for number, at, graded, *moments in conn.execute(query).all()
+    ]
+
+
+def _named(
+    conn: Connection, kind: str, within: Sequence[ColumnElement[bool]]
+) -> dict[int, tuple[str, ...]]:
+    """The services or causes of these incidents, by incident."""
+    c, p = incident.c, incident_part.c
+    query = select(p.incident_id, p.name).join(incident, c.id == p.incident_id)
+    query = query.where(p.kind == kind, *within)
+    found: dict[int, tuple[str, ...]] = {}
+    for number, name in conn.execute(query).all():
+        found[number] = (*found.get(number, ()), name)
     return found
 
 
@@ -49,5 +57,5 @@ def promised(conn: Connection, since: Seconds, until: Seconds) -> list[Promised]
     query = query.where(c.created_at >= since, c.created_at < until)
     return [
         Promised(made, ActionState(state), due, done, kind)
-        for made, state, due, done, kind in conn.execute(query)
+        for made, state, due, done, kind in conn.execute(query).all()
     ]

@@ -40,6 +40,8 @@ incident_mark = Table(
     Column("mark", String(300), primary_key=True),
     Column("incident_id", _ID, primary_key=True, autoincrement=False),
     Index("ix_incident_mark_incident", "incident_id"),
+    # So that its index leads from an incident to its marks without a look at the table.
+    sqlite_with_rowid=False,
 )
 
 # At which version of an incident its marks were taken.
