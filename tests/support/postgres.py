@@ -85,12 +85,25 @@ class Cluster:
 
     def kill(self) -> None:
         """End every process of the server at once, as kill -9 would; ``start`` brings it back."""
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        for pid in [str(self._process.pid), *children.read_text().split()]:
+        for pid in self._pids():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
         self._process.wait(20)
+
+    def spent(self) -> float:
+        """Seconds of processor time that the processes which it now has have taken."""
+        spent = 0
+        for pid in self._pids():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        return spent / 1e9
+
+    def _pids(self) -> list[int]:
+        assert self._process is not None
+        its = self._process.pid
+        children = Path(f"/proc/{its}/task/{its}/children").read_text().split()
+        return [its, *map(int, children)]
 
     def new_database(self, directory: Path | None = None) -> str:
         """The URL of an empty database; with its files in ``directory`` when that is given."""
