@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as runner
+from benchmarks import incidents
 from benchmarks.cases.run import shown
 from benchmarks.cases.series import CASES, promtool_values
+from watchkeeper.faces.web import serving
 
 
 def test_a_benchmark_that_is_not_there_is_refused_with_the_names_of_those_that_are(
@@ -28,6 +31,28 @@ def test_every_benchmark_has_a_module_or_package() -> None:
         if not (folder / f"{name}.py").exists() and not (folder / name / "__main__.py").exists()
     ]
     assert missing == []
+
+
+def test_the_list_of_benchmarks_says_what_each_measures() -> None:
+    rows = (runner.ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").splitlines()
+    told = [row.split("`")[1] for row in rows if row.startswith("| `")]
+    assert sorted(told) == sorted(runner.BENCHMARKS)
+
+
+def test_every_page_of_the_benchmark_of_incidents_is_there_and_gets_its_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "settle", lambda: None)  # other tests' garbage is to be collected
+    found, made = incidents.measured(str(tmp_path / "wk.db"), lambda: 0.0, 4, 2, 1)
+
+    assert made > 0
+    assert not incidents.table(found, found, 2)
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == len(incidents.PAGES)
+    assert {row.count("|") for row in rows} == {head.count("|")}
+    slow = [incidents.Taken([1000.0], 1)] * len(incidents.PAGES)
+    assert incidents.table(found, slow, 2)
+    assert "(goal 150)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
