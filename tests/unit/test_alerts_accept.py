@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +16,10 @@ from hypothesis import strategies as st
 
 from tests.support.duty import HERE, START, specs
 from watchkeeper.alerting import silencing, store_doors, work
+from watchkeeper.alerting.accepting import Hints, accept_many
 from watchkeeper.alerting.folding import short_key
 from watchkeeper.alerting.model import Alert, AlertState, Signal, SignalAction, Urgency
+from watchkeeper.alerting.quiet import Silence
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.spec.duty import Matcher, TriageRule
 from watchkeeper.store import Database, timeline
@@ -200,6 +205,58 @@ def test_however_signals_are_batched_the_alerts_are_the_same(
     finally:
         db.close()
     assert found == _alone(signals)
+
+
+def _mixed(db: Database, hints: Hints | None) -> list[str]:
+    """A day with repeats, drops, ends and silences that come and go; all that is kept of it."""
+    rules = {
+        "noise": TriageRule("noise", (Matcher("summary", "=~", "z.*"),), place=HERE, drop=True)
+    }
+    drops = replace(SPECS, duty=replace(SPECS.duty, triage=rules))
+    matcher = silencing.matcher_of("component=disk")
+    told: list[object] = []
+    for minute in range(8):
+        now = START + 60 * minute
+        names = [f"new{minute}", f"k{minute}", "always", f"z{minute}"]
+        signals = [replace(signal(n), component="disk" if n[0] == "k" else "") for n in names]
+        signals += [
+            signal(f"k{minute - 1}", SignalAction.RESOLVE),
+            signal("twice"),
+            signal("twice"),
+        ]
+        with db.write() as conn:
+            if minute == 2:
+                made = silencing.create_silence(conn, [matcher], now, now + 999, "ann", "x", now)
+            if minute == 4:
+                silencing.create_silence(conn, [matcher], now, now + 90, "bob", "y", now)
+            if minute == 5:
+                silencing.expire_silence(conn, made.id, "ann", now)
+        with db.write() as conn:
+            doors = [("mon", s) for s in signals]
+            made_of = accept_many(conn, doors, now, drops, hints)
+        told.append([(a.alert_id is None, a.created, a.state) for a in made_of])
+    names_of = {a.id: f"{a.key} of {a.opened_at}" for a in alerts(db)}
+    with db.read() as conn:
+        events = timeline.read(conn)
+    for e in events:
+        about = e.subject.removeprefix("alert/")
+        told.append((e.at, e.kind, names_of.get(int(about)) if about.isdigit() else "", e.data))
+    kept = [replace(a, id=0, quiet=re.sub("[0-9a-f]{32}", "an id", a.quiet)) for a in alerts(db)]
+    return sorted(map(repr, told + kept))
+
+
+def test_what_was_remembered_makes_accepting_faster_and_nothing_different(
+    db: Database, tmp_path: Path
+) -> None:
+    with contextlib.closing(Database.open(str(tmp_path / "plain.db"))) as plain:
+        expected = _mixed(plain, None)
+    matcher = silencing.matcher_of("component=disk")
+    wrong = Silence("gone", (matcher,), START, START + 9e9, "eve", "never was", START)
+    found = _mixed(db, Hints(mostly_new=True, silences=[wrong]))
+
+    assert "silenced by ann" in repr(expected)
+    assert "silenced by bob" in repr(expected)
+    assert found == expected
 
 
 def test_an_alert_outlives_the_process(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,17 @@ class Accepted:
 NOTHING = Accepted(None, False, None)
 
 
+@dataclass(slots=True)
+class Hints:
+    """What a caller keeps from one call for the next: it makes that faster, never different.
+
+    ``mostly_new``: most of the last signals opened an alert. ``silences``: those last in force.
+    """
+
+    mostly_new: bool = False
+    silences: Sequence[Silence] = ()
+
+
 def accept(
     conn: Connection, integration: str, signals: Sequence[Signal], now: Seconds, specs: Specs
 ) -> list[Accepted]:
@@ -49,26 +60,26 @@ def accept_many(
     doors: Sequence[Door],
     now: Seconds,
     specs: Specs,
-    *,
-    mostly_new: bool = False,
+    hints: Hints | None = None,
 ) -> list[Accepted]:
     """The same for signals of many integrations: a few statements however many there are.
 
-    ``mostly_new`` tries to open before it looks for what is open: the outcome is the same, at one
-    statement less when all is new and one more when not.
+    When the ``hints`` say that most is new, it tries to open before it looks for what is open: the
+    outcome is the same, at some statements less when all is new and one more when not.
     """
+    hints = hints or Hints()
     rules = list(specs.duty.triage.values())
     arrivals = [
         Arrival(name, s, triage.judge(name, s, specs, rules), folding.open_key(name, s.key))
         for name, s in doors
     ]
-    batch = _Batch(conn, specs, now)
+    batch = _Batch(conn, specs, now, hints)
     results = [NOTHING] * len(arrivals)
     for turn in folding.rounds(arrivals):
         groups: dict[str, list[Arrival]] = {}
         for i in turn:
             groups.setdefault(arrivals[i].key, []).append(arrivals[i])
-        made = batch.take(groups, mostly_new)
+        made = batch.take(groups)
         fresh: set[str] = set()
         for i in turn:
             key = arrivals[i].key
@@ -79,24 +90,26 @@ def accept_many(
                 )
                 fresh.add(key)
     timeline.append_many(conn, batch.events)
+    hints.mostly_new = 2 * sum(r.created for r in results) > len(results)
     return results
 
 
 class _Batch:
     """One call's work: what it did so far, and what it will tell the timeline."""
 
-    def __init__(self, conn: Connection, specs: Specs, now: Seconds) -> None:
-        self.conn, self.specs, self.now = conn, specs, now
+    def __init__(self, conn: Connection, specs: Specs, now: Seconds, hints: Hints) -> None:
+        self.conn, self.specs, self.now, self.hints = conn, specs, now, hints
         self.events: list[timeline.NewEvent] = []
 
     @cached_property
     def silences(self) -> Sequence[Silence]:
         """Those in force; asked for only when an alert opens."""
-        return store_doors.silences(self.conn, self.now)
+        self.hints.silences = store_doors.silences(self.conn, self.now)
+        return self.hints.silences
 
-    def take(self, groups: Mapping[str, list[Arrival]], mostly_new: bool) -> dict[str, Accepted]:
+    def take(self, groups: Mapping[str, list[Arrival]]) -> dict[str, Accepted]:
         """One round: every key's signals ask for one thing."""
-        done = self._open(groups, {}) if mostly_new else {}
+        done = self._open_first(groups) if self.hints.mostly_new else {}
         waiting = {k: g for k, g in groups.items() if k not in done}
         for _ in range(MOST_TRIES):
             if not waiting:
@@ -131,24 +144,36 @@ class _Batch:
         self, waiting: Mapping[str, list[Arrival]], changed: Mapping[str, Alert]
     ) -> dict[str, Accepted]:
         """Open what has no open alert, or only one that was closed for being worse now."""
-        made: dict[str, Alert] = {}
-        for key, group in waiting.items():
-            held = changed.get(key)
-            if _opens(group) and (held is None or held.state is AlertState.CLOSED):
-                kept = [a for a in group if not a.verdict.drop]
-                labels = kept[-1].verdict.labels
-                why = quiet.reason(labels, self.specs, self.silences, self.now)
-                made[key] = folding.opened(kept, why, self.now)
+        over = {k for k, a in changed.items() if a.state is AlertState.CLOSED}
+        free = {k: g for k, g in waiting.items() if k in over or k not in changed}
+        made = self._made(free, lambda: self.silences)
         ids = store.insert_open(self.conn, list(made.values()))
         for key, alert_id in ids.items():
-            self._tell_opened(made[key], alert_id)
+            opened = made[key]
+            self._tell("alert.opened", alert_id, opened.integration, _told(opened))
         return {k: Accepted(i, True, AlertState.OPEN) for k, i in ids.items()}
 
-    def _tell_opened(self, alert: Alert, alert_id: int) -> None:
-        data: dict[str, Any] = {"summary": alert.summary, "urgency": str(alert.urgency)}
-        if alert.quiet:
-            data["quiet"] = alert.quiet
-        self._tell("alert.opened", alert_id, alert.integration, data)
+    def _open_first(self, groups: Mapping[str, list[Arrival]]) -> dict[str, Accepted]:
+        """Open, before it was asked what is open; what has an open alert is left."""
+        if self.conn.dialect.name != "postgresql":
+            return self._open(groups, {})
+        made = self._made(groups, lambda: self.hints.silences)
+        told = [store.dumps(_told(a)) for a in made.values()]
+        known = store.dumps({s.id: s.end for s in self.hints.silences if s.end > self.now})
+        ids = store.open_at_once(self.conn, list(made.values()), told, known, self.now)
+        return {k: Accepted(i, True, AlertState.OPEN) for k, i in ids.items()}
+
+    def _made(
+        self, groups: Mapping[str, list[Arrival]], silences: Callable[[], Sequence[Silence]]
+    ) -> dict[str, Alert]:
+        """The alerts that these would open."""
+        made: dict[str, Alert] = {}
+        for key, group in groups.items():
+            if _opens(group):
+                kept = [a for a in group if not a.verdict.drop]
+                why = quiet.reason(kept[-1].verdict.labels, self.specs, silences(), self.now)
+                made[key] = folding.opened(kept, why, self.now)
+        return made
 
     def _tell_change(self, old: Alert, new: Alert, group: Sequence[Arrival]) -> None:
         if old.state is new.state:
@@ -161,6 +186,12 @@ class _Batch:
 
     def _tell(self, kind: str, alert_id: int, actor: str, data: Mapping[str, Any]) -> None:
         self.events.append((self.now, kind, f"alert/{alert_id}", actor[:200], data))
+
+
+def _told(opened: Alert) -> dict[str, Any]:
+    """What the timeline is told of an alert that opens."""
+    data: dict[str, Any] = {"summary": opened.summary, "urgency": str(opened.urgency)}
+    return {**data, "quiet": opened.quiet} if opened.quiet else data
 
 
 def _opens(group: Sequence[Arrival]) -> bool:

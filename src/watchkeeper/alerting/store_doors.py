@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.engine import RowMapping
 
 from watchkeeper.alerting.quiet import Silence
@@ -14,15 +14,17 @@ from watchkeeper.alerting.store import alert, integration_key, silence
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.spec.duty import Matcher
 
+_SILENCES = select(silence).order_by(silence.c.end, silence.c.id)
+_IN_FORCE = _SILENCES.where(silence.c.end > bindparam("now"))
+
 # ---------------------------------------------------------------- silences
 
 
 def silences(conn: Connection, now: Seconds, *, all_of_them: bool = False) -> list[Silence]:
     """Silences that are not over, or all; by end."""
-    query = select(silence).order_by(silence.c.end, silence.c.id)
-    if not all_of_them:
-        query = query.where(silence.c.end > now)
-    return [_silence(row) for row in conn.execute(query).mappings()]
+    if all_of_them:
+        return [_silence(row) for row in conn.execute(_SILENCES).mappings()]
+    return [_silence(row) for row in conn.execute(_IN_FORCE, {"now": now}).mappings()]
 
 
 def add_silence(conn: Connection, made: Silence) -> None:

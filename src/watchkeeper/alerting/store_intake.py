@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Connection, Double, Integer, String, 
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
-from watchkeeper.store.writing import insert_new
+from watchkeeper.store.writing import insert_new, insert_rows
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -85,8 +85,8 @@ def counts(conn: Connection) -> dict[str, Tally]:
 
 def keep(conn: Connection, messages: Iterable[Received]) -> None:
     """Keep messages as they came; an alert has one, that which opened it."""
-    for each in messages:
-        insert_new(conn, received, {n: getattr(each, n) for n in Received.__slots__})
+    rows = [{n: getattr(each, n) for n in Received.__slots__} for each in messages]
+    insert_rows(conn, received, rows, unless_there=True)
 
 
 def message_of(conn: Connection, alert_id: int) -> Received | None:

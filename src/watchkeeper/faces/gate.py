@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from watchkeeper.faces.duty import Duty
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound
+from watchkeeper.kernel.unique import Unique
 from watchkeeper.policy import rules, store, watching, work
 from watchkeeper.policy.model import (
     Decision,
@@ -60,6 +60,7 @@ class Gate:
     duty: Duty
     _fleet: Fleet = field(default=_NOTHING, repr=False)
     _by_slo: StatusesOf = field(default_factory=dict, repr=False)
+    _uids: Unique = field(default_factory=Unique, repr=False)
 
     def specs(self) -> Specs:
         """The definitions in use."""
@@ -81,7 +82,7 @@ class Gate:
     def asked(self, question: Question) -> Asked:
         """A question with how the budgets stand that decide it now. Raises NotFound."""
         standings = work.standings_for(self.specs(), question.service, self.by_slo())
-        return Asked(question, standings, secrets.token_hex(12))
+        return Asked(question, standings, self._uids())
 
     def check_many(self, asked: Sequence[Asked]) -> Future[list[Decision]]:
         """Decide several questions in one transaction."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from watchkeeper.alerting.accepting import Accepted, accept_many
+from watchkeeper.alerting.accepting import Accepted, Hints, accept_many
 from watchkeeper.alerting.intake.model import Understood
 from watchkeeper.alerting.model import AlertState, Signal
 from watchkeeper.changes import work as changes
@@ -46,7 +46,7 @@ class Gathering:
         self._waiting: list[_Waiting] = []
         self._signals = 0
         self._busy = False
-        self._mostly_new = False
+        self._hints = Hints()  # used by the one transaction that is under way
 
     async def keep(
         self, integration: str, understood: Sequence[Understood], specs: Specs
@@ -75,8 +75,7 @@ class Gathering:
             size, taken = size + len(one.understood), taken + 1
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         self._signals -= size
-        mostly_new = self._mostly_new
-        future = self._db.submit(lambda conn: _together(conn, batch, mostly_new))
+        future = self._db.submit(lambda conn: _together(conn, batch, self._hints))
         future.add_done_callback(lambda f: loop.call_soon_threadsafe(self._ended, loop, batch, f))
 
     def _ended(
@@ -90,8 +89,6 @@ class Gathering:
         if error is None:
             results = future.result()
             flat = [a for result in results for a in result]
-            created = sum(a.created for a in flat)
-            self._mostly_new = 2 * created > len(batch)  # the next will be like this one
             for one, result in zip(batch, results, strict=True):
                 if not one.done.done():
                     one.done.set_result(result)
@@ -120,11 +117,11 @@ def _give(one: _Waiting, future: Future[list[list[Accepted]]]) -> None:
 
 
 def _together(
-    conn: Connection, batch: Sequence[_Waiting], mostly_new: bool = False
+    conn: Connection, batch: Sequence[_Waiting], hints: Hints | None = None
 ) -> list[list[Accepted]]:
     last = batch[-1]
     doors = [(w.integration, u) for w in batch for u in w.understood if isinstance(u, Signal)]
-    accepted = iter(accept_many(conn, doors, last.now, last.specs, mostly_new=mostly_new))
+    accepted = iter(accept_many(conn, doors, last.now, last.specs, hints))
     for one in batch:
         for told in (u for u in one.understood if isinstance(u, Told)):
             door = changes.door_of(one.integration, last.specs)

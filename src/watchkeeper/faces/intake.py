@@ -58,6 +58,7 @@ from watchkeeper.faces.push import NotReadableError, specs_of
 from watchkeeper.faces.services import Services
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
 from watchkeeper.kernel.secrets import resolve
+from watchkeeper.kernel.unique import Unique
 from watchkeeper.spec.duty import IntegrationDefinition, IntegrationType
 
 log = logging.getLogger("watchkeeper.intake")
@@ -173,6 +174,7 @@ class Intake:
         self._wake = wake
         self._keys: dict[str, tuple[str | None, float]] = {}
         self._buckets: dict[str, Bucket] = {}
+        self._fresh = Unique()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -216,7 +218,7 @@ class Intake:
         if known is None:
             rest = visit.tail
             loaded = _loaded(spoken, body, visit.headers) if spoken.json else body
-        now, fresh = self._services.clock.now(), secrets.token_hex(16)
+        now, fresh = self._services.clock.now(), self._fresh()
         _must_be_signed(door, visit, body)
         understood = spoken.parse(loaded, Asked(now, fresh, rest, visit.headers, door.mapping))
         for change in (u for u in understood if isinstance(u, Told)):

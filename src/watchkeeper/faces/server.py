@@ -75,11 +75,13 @@ def build_server(
                 await run_in_threadpool(loop.stop)
 
     duty = duty or duty_of(services)
+    # What alerts wake is the pager alone: in a storm every other thread costs them time.
+    call = loop.pager.wake if loop is not None and loop.pager is not None else duty.wake
     status_pages = status_pages_of(duty)
     return Starlette(
         routes=[*status_routes(status_pages, services), *_routes(services, duty)],
         middleware=[
-            Middleware(IntakeDoor, intake=doors_of(services, duty.wake)),
+            Middleware(IntakeDoor, intake=doors_of(services, call)),
             Middleware(GateDoor, gate=gate_of(duty)),
             Middleware(
                 Guard,

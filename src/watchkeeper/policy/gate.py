@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -138,6 +138,10 @@ def canonical(inputs: Mapping[str, Any]) -> bytes:
 
 def signature(secret: bytes, uid: str, inputs: bytes, ruling: Ruling) -> str:
     """HMAC-SHA256, hex, over the name of the decision, what it followed from, and what it was."""
-    key = hmac.new(secret, b"watchkeeper gate decisions", hashlib.sha256).digest()
     said = b"\n".join([uid.encode(), inputs, orjson.dumps(ruling)])
-    return hmac.new(key, said, hashlib.sha256).hexdigest()
+    return hmac.digest(_key(secret), said, "sha256").hex()
+
+
+@lru_cache(maxsize=8)
+def _key(secret: bytes) -> bytes:
+    return hmac.digest(secret, b"watchkeeper gate decisions", "sha256")

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     select,
@@ -146,6 +147,19 @@ def exception(conn: Connection, exception_id: int) -> GateException | None:
     return _exception(row) if row else None
 
 
+_GIVEN = (
+    select(gate_exception)
+    .where(
+        gate_exception.c.service.in_(bindparam("services", expanding=True)),
+        gate_exception.c.expires_at > bindparam("now"),
+        gate_exception.c.approved_at.is_not(None),
+        gate_exception.c.revoked_at.is_(None),
+    )
+    .order_by(gate_exception.c.id)
+)
+_GIVEN_HELD = _GIVEN.with_for_update()
+
+
 def exceptions(
     conn: Connection, service: str = "", alive_at: Seconds | None = None, limit: int = 200
 ) -> list[GateException]:
@@ -164,18 +178,11 @@ def given(conn: Connection, services: Iterable[str], now: Seconds) -> dict[int, 
 
     One that may be used a number of times is locked, so that no replica counts past it.
     """
-    c = gate_exception.c
-    query = select(gate_exception).where(
-        c.service.in_(list(services)),
-        c.expires_at > now,
-        c.approved_at.is_not(None),
-        c.revoked_at.is_(None),
-    )
-    query = query.order_by(c.id)
-    found = {r["id"]: _exception(r) for r in conn.execute(query).mappings()}
+    which = {"services": sorted(services), "now": now}
+    found = {r["id"]: _exception(r) for r in conn.execute(_GIVEN, which).mappings()}
     if conn.dialect.name != "postgresql" or all(e.most_uses is None for e in found.values()):
         return found
-    return {r["id"]: _exception(r) for r in conn.execute(query.with_for_update()).mappings()}
+    return {r["id"]: _exception(r) for r in conn.execute(_GIVEN_HELD, which).mappings()}
 
 
 def bullets(conn: Connection, services: Sequence[str], since: Seconds) -> int:

@@ -215,7 +215,7 @@ def _sqlite(path: str) -> tuple[Engine, bool]:
         "sqlite://" if memory else f"sqlite:///{path}",
         poolclass=StaticPool if memory else QueuePool,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        **({} if memory else {"pool_size": 8, "max_overflow": 56}),
+        **({} if memory else {"pool_size": 8, "max_overflow": 56, "pool_use_lifo": True}),
     )
 
     @event.listens_for(engine, "connect")
@@ -246,6 +246,7 @@ def _postgresql(url: str) -> Engine:
         f"postgresql+psycopg://{plain}",
         pool_size=8,
         max_overflow=24,
+        pool_use_lifo=True,
         # As with SQLite, a write that others hold up gives up and says so.
         # A plan kept from when a table was small would read all of it when it has grown.
         connect_args={

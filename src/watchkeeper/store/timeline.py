@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -58,7 +59,7 @@ def append(
 ) -> None:
     """Add an event in the caller's transaction."""
     told = {"at": at, "kind": kind, "subject": subject, "actor": actor}
-    conn.execute(_INSERT, {**told, "data": json.dumps(dict(data))})
+    conn.execute(_INSERT, {**told, "data": _dumps(data)})
 
 
 NewEvent = tuple[Seconds, str, str, str, Mapping[str, Any]]
@@ -67,9 +68,15 @@ NewEvent = tuple[Seconds, str, str, str, Mapping[str, Any]]
 
 def append_many(conn: Connection, events: Sequence[NewEvent]) -> None:
     """Add events in the caller's transaction, in order, in one statement."""
-    names = ("at", "kind", "subject", "actor", "data")
-    rows = [dict(zip(names, (*e[:4], json.dumps(dict(e[4]))), strict=True)) for e in events]
+    rows = [
+        {"at": at, "kind": kind, "subject": subject, "actor": actor, "data": _dumps(data)}
+        for at, kind, subject, actor, data in events
+    ]
     insert_rows(conn, event, rows)
+
+
+def _dumps(data: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(data), option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def read(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, CursorResult, Table, TextClause, text
 from sqlalchemy.dialects import postgresql, sqlite
+
+_LONGEST = 64
+"""Rows in one SQLite statement."""
 
 
 def upsert(conn: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
@@ -32,18 +37,56 @@ def insert_new(
     return conn.execute(statement.returning(*keys), dict(row)).first() is not None
 
 
-def insert_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows that all name the same columns, in order."""
+def insert_rows(
+    conn: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    unless_there: bool = False,
+) -> None:
+    """Insert rows of plain values that all name the same columns, in order.
+
+    ``unless_there`` leaves out those with a key that is there.
+    """
     if not rows:
         return
+    ending = "ON CONFLICT DO NOTHING" if unless_there else ""
     if conn.dialect.name != "postgresql":
-        conn.execute(table.insert(), [dict(r) for r in rows])
+        for _ in insert_parts(conn, table, rows, ending):
+            pass
         return
-    names = ", ".join(f'"{name}"' for name in rows[0])
-    conn.execute(
-        text(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM {recordset(table)}'),
-        {"rows": as_json(rows)},
-    )
+    conn.execute(_from_json(table, tuple(rows[0]), ending), {"rows": as_json(rows)})
+
+
+@lru_cache(maxsize=1000)
+def _from_json(table: Table, names: tuple[str, ...], ending: str) -> TextClause:
+    columns = ", ".join(f'"{name}"' for name in names)
+    said = f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM {recordset(table)}'
+    return text(f"{said} {ending}")
+
+
+def insert_parts(
+    conn: Connection, table: Table, rows: Sequence[Mapping[str, object]], ending: str = ""
+) -> Iterator[tuple[Sequence[Mapping[str, object]], CursorResult[Any]]]:
+    """SQLite: insert rows of plain values, many in one statement; each part with its result.
+
+    The driver lets go of the interpreter once a statement. One for each row would hand it to
+    another busy thread, and wait for it to come back, for each row (measured: half the time).
+    """
+    for i in range(0, len(rows), _LONGEST):
+        part = rows[i : i + _LONGEST]
+        flat = tuple(value for row in part for value in row.values())
+        yield (
+            part,
+            conn.exec_driver_sql(_values(table.name, tuple(part[0]), len(part), ending), flat),
+        )
+
+
+@lru_cache(maxsize=1000)
+def _values(table: str, names: tuple[str, ...], rows: int, ending: str) -> str:
+    one = f"({', '.join('?' * len(names))})"
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([one] * rows)} {ending}'
 
 
 def recordset(table: Table) -> str:
