@@ -99,3 +99,13 @@ def test_words_and_marks_that_an_older_version_kept_in_sqlite_are_kept(tmp_path:
         plan = "EXPLAIN QUERY PLAN SELECT mark FROM incident_mark WHERE incident_id = 2"
         assert "COVERING INDEX ix_incident_mark_incident" in str(conn.execute(text(plan)).all())
     db.close()
+
+
+def test_texts_that_are_searched_for_phrases_are_not_compressed_in_postgresql(
+    postgres_url: str,
+) -> None:
+    db = Database.open(postgres_url)
+    with db.read() as conn:
+        asked = "SELECT attstorage FROM pg_attribute WHERE attname = 'words' AND attrelid = "
+        assert conn.execute(text(f"{asked}'postmortem'::regclass")).scalar() == "e"
+    db.close()

@@ -32,7 +32,7 @@ from watchkeeper.postmortems.document import Part, parse
 from watchkeeper.postmortems.model import ActionItem, ActionState, PostmortemState
 from watchkeeper.postmortems.recurrence import Held, Kinship, Match, Traits
 from watchkeeper.postmortems.similar import Like
-from watchkeeper.postmortems.store_marks import Recurrence
+from watchkeeper.postmortems.store_marks import Past, Recurrence
 from watchkeeper.spec.model import Specs
 
 MOST_ALERTS = 200
@@ -54,7 +54,7 @@ class Proof:
     """An action item that promised that its incident does not recur, and whether it has held."""
 
     item: ActionItem
-    incident: Incident
+    incident: Past
     held: Held
 
 
@@ -297,7 +297,7 @@ def proofs(conn: Connection, now: Seconds, limit: int = 1000) -> list[Proof]:
         for i in store_items.find(conn, limit=limit)
         if i.type in recurrence.PREVENTING and i.incident_id and i.state is not ActionState.DROPPED
     ]
-    its = incidents.by_ids(conn, [i.incident_id for i in found if i.incident_id])
+    its = store_marks.past(conn, [i.incident_id for i in found if i.incident_id])
     after = _sure(store_marks.since(conn, list(its)))
     before = _sure_of(store_marks.of_incidents(conn, list(its)))
     marked = store_marks.with_strong_marks(conn, list(its))
@@ -307,7 +307,7 @@ def proofs(conn: Connection, now: Seconds, limit: int = 1000) -> list[Proof]:
         if incident is None or incident.drill:
             continue
         again = after.get(incident.id, [])
-        came = [_came(incident), *(at for at in before.get(incident.id, ()))]
+        came = [incident.came, *before.get(incident.id, ())]
         done = item.done_at or _done_before(again, item.id)
         came += [r.at for r in again if done is not None and r.at <= done]
         held = recurrence.held(

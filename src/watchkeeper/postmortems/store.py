@@ -52,6 +52,7 @@ postmortem = Table(
     Column("data", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     # Title and text in small letters: where phrases are searched; words are in `postmortem_word`.
+    # Migration 0018 keeps them uncompressed in PostgreSQL.
     Column("words", Text, nullable=False),
     Index("ix_postmortem_incident", "incident_id", unique=True),
     Index("ix_postmortem_state", "state", "id"),

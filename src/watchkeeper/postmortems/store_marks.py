@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -67,6 +67,11 @@ recurrence = Table(
 )
 
 
+_CAME = func.coalesce(
+    incident_table.c.began_at, incident_table.c.detected_at, incident_table.c.declared_at
+).label("came")
+
+
 @dataclass(frozen=True, slots=True)
 class Recurrence:
     """An incident that is another again. ``at``: when it was detected.
@@ -83,6 +88,16 @@ class Recurrence:
     items: tuple[Mapping[str, Any], ...] = ()
     decided_by: str = ""
     why: str = ""
+
+
+class Past(NamedTuple):
+    """An incident, as far as is told of it a thousand times on one page. ``came``: when it began,
+    or was seen first."""
+
+    id: int
+    title: str
+    came: Seconds
+    drill: bool
 
 
 # ---------------------------------------------------------------- marks
@@ -190,14 +205,24 @@ def between(conn: Connection, since: Seconds, until: Seconds) -> list[Recurrence
     return _found(conn.execute(query.order_by(c.at, c.incident_id)).mappings())
 
 
+def past(conn: Connection, incident_ids: Sequence[int]) -> dict[int, Past]:
+    """These incidents, by id."""
+    found: dict[int, Past] = {}
+    c = incident_table.c
+    for start in range(0, len(incident_ids), 500):
+        some = list(incident_ids[start : start + 500])
+        query = select(c.id, c.title, _CAME, c.drill).where(c.id.in_(some))
+        found.update((row.id, Past(*row)) for row in conn.execute(query).all())
+    return found
+
+
 def of_incidents(conn: Connection, incident_ids: Sequence[int]) -> list[tuple[Recurrence, Seconds]]:
     """What these are again, each with the time at which that one came."""
     found: list[tuple[Recurrence, Seconds]] = []
     c = incident_table.c
-    came = func.coalesce(c.began_at, c.detected_at, c.declared_at).label("came")
     for start in range(0, len(incident_ids), 500):
         some = list(incident_ids[start : start + 500])
-        query = select(recurrence, came).join(incident_table, c.id == recurrence.c.of)
+        query = select(recurrence, _CAME).join(incident_table, c.id == recurrence.c.of)
         rows = list(conn.execute(query.where(recurrence.c.incident_id.in_(some))).mappings())
         found += zip(_found(rows), (float(r["came"]) for r in rows), strict=True)
     return found
@@ -207,7 +232,7 @@ def with_strong_marks(conn: Connection, incident_ids: Sequence[int]) -> set[int]
     """Those of these incidents that would be known again for sure."""
     found: set[int] = set()
     c = incident_mark.c
-    strong = or_(*(c.mark.startswith(f"{kind}:") for kind in STRONG))
+    strong = or_(*(c.mark.like(f"{kind}:%") for kind in STRONG))
     for start in range(0, len(incident_ids), 500):
         some = list(incident_ids[start : start + 500])
         query = select(c.incident_id).where(c.incident_id.in_(some), strong).distinct()
