@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.slo import slo, specs
 from watchkeeper.measure.model import Count
-from watchkeeper.slo import ledger
-from watchkeeper.store import Database
+from watchkeeper.slo import ledger, store, work
+from watchkeeper.store import Database, timeline
 
 NOW = 29_000_000
 
@@ -113,3 +115,26 @@ def test_writers_side_by_side_lose_no_event(db: Database, writers: int) -> None:
     assert failures == []
     assert sum(total(db, f"k{j}")[1] for j in range(0, 100, 9)) == writers * 25 * 12 * 2
     assert [total(db, f"own{n}")[1] for n in range(writers)] == [25] * writers
+
+
+def test_a_target_is_noted_only_when_its_value_is_new_and_told_only_when_it_was_another(
+    db: Database,
+) -> None:
+    def load(minute: int, **targets: str) -> None:
+        with db.write() as conn:
+            defined = specs(*(slo(name, target=target) for name, target in targets.items()))
+            work.apply_specs(conn, defined, minute * 60)
+
+    load(NOW, a="0.99", b="0.9")
+    load(NOW + 1, a="0.990", b="0.9")
+    load(NOW + 2, a="0.999", b="0.9")
+    load(NOW + 3, a="0.99", b="0.9", c="0.5")
+
+    with db.read() as conn:
+        kept = store.versions(conn, "a")["a"]
+        assert [(v.since - NOW, str(v.target)) for v in kept] == [
+            (0, "0.99"), (2, "0.999"), (3, "0.99")]  # fmt: skip
+        assert store.targets(conn) == {
+            "a": Decimal("0.99"), "b": Decimal("0.9"), "c": Decimal("0.5")}  # fmt: skip
+        told = [(e.subject, e.data["target"]) for e in timeline.read(conn)]
+    assert told == [("slo/a", "0.999"), ("slo/a", "0.99")]

@@ -175,11 +175,12 @@ def test_two_replicas_that_load_a_new_target_at_once_note_it_once(
     replicas: tuple[Database, Database], postgres_url: str
 ) -> None:
     def note(conn: Connection) -> None:
-        slo_store.add_version(conn, "checkout", TargetVersion(NOW, Decimal("0.9")))
+        slo_store.add_versions(conn, NOW, {"checkout": Decimal("0.9")})
 
     meanwhile(replicas, postgres_url, note, note)
     with replicas[0].read() as conn:
-        assert slo_store.versions(conn) == {"checkout": [TargetVersion(NOW, Decimal("0.9"))]}
+        found = slo_store.versions(conn, "checkout")
+    assert found == {"checkout": [TargetVersion(NOW, Decimal("0.9"))]}
 
 
 def test_two_replicas_that_load_a_sliced_objective_again_at_once_make_up_its_slices_once(

@@ -136,14 +136,6 @@ def test_the_first_target_also_holds_for_what_was_measured_before_it() -> None:
     assert versions.at(history, Decimal("0.99"), 5) == Decimal("0.99")
 
 
-def test_a_target_counts_as_changed_only_when_its_value_is_new() -> None:
-    history = [TargetVersion(5, Decimal("0.999")), TargetVersion(2, Decimal("0.99"))]
-
-    assert not versions.changed(history, Decimal("0.9990"))
-    assert versions.changed(history, Decimal("0.99"))
-    assert versions.changed([], Decimal("0.99"))
-
-
 def test_three_nines_allow_43_8_minutes_of_outage_in_an_average_month() -> None:
     assert allow.month_minutes(Decimal("0.999")) == pytest.approx(43.829, abs=5e-4)
 

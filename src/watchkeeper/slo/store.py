@@ -49,10 +49,16 @@ target_version = Table(
 )
 
 
-def versions(conn: Connection, slo: str | None = None) -> Mapping[str, Sequence[TargetVersion]]:
-    """All targets that each SLO has had, or those of one, the oldest first."""
-    query = select(target_version)
-    return _versions(conn, query if slo is None else query.where(target_version.c.slo == slo))
+def versions(conn: Connection, slo: str) -> Mapping[str, Sequence[TargetVersion]]:
+    """All targets that an SLO has had, the oldest first."""
+    return _versions(conn, select(target_version).where(target_version.c.slo == slo))
+
+
+def targets(conn: Connection) -> Mapping[str, Decimal]:
+    """The latest target of each SLO."""
+    c = target_version.c
+    rows = conn.execute(select(c.slo, c.target).order_by(c.slo, c.since)).all()
+    return {slo: Decimal(target) for slo, target in rows}  # the last of each stays
 
 
 def changed_versions(conn: Connection) -> Mapping[str, Sequence[TargetVersion]]:
@@ -71,10 +77,10 @@ def _versions(
     return found
 
 
-def add_version(conn: Connection, slo: str, version: TargetVersion) -> None:
-    """From this minute on the SLO's target is this one; a second change in one minute replaces."""
-    row = {"slo": slo, "since": version.since, "target": str(version.target)}
-    upsert(conn, target_version, [row])
+def add_versions(conn: Connection, since: int, of: Mapping[str, Decimal]) -> None:
+    """From this minute on these are the targets; a second change in one minute replaces."""
+    rows = [{"slo": slo, "since": since, "target": str(target)} for slo, target in of.items()]
+    upsert(conn, target_version, rows)
 
 
 def corrections_by_slo(conn: Connection) -> Mapping[str, Sequence[Correction]]:

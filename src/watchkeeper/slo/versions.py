@@ -43,8 +43,3 @@ def phases(
 def at(versions: Sequence[TargetVersion], current: Decimal, minute: Minute) -> Decimal:
     """The target in force in this minute."""
     return phases(versions, current, (minute, minute + 1))[0][1]
-
-
-def changed(versions: Sequence[TargetVersion], target: Decimal) -> bool:
-    """Whether this target is not the one in force last, so that a version must be added."""
-    return not versions or max(versions, key=lambda v: v.since).target != target

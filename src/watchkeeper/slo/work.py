@@ -21,7 +21,7 @@ from watchkeeper.kernel.clock import (
 )
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.measure.model import Batch
-from watchkeeper.slo import checks, gather, ledger, store, versions
+from watchkeeper.slo import checks, gather, ledger, store
 from watchkeeper.slo import detail as rules
 from watchkeeper.slo.derived import Derived, Touched, derived_rows, follow, rebuild
 from watchkeeper.slo.fleet import Readings, Subject, judge, statuses
@@ -36,7 +36,6 @@ from watchkeeper.slo.model import (
     SloStatus,
     Spend,
     Stretch,
-    TargetVersion,
     WindowCounts,
 )
 from watchkeeper.slo.outlook import outlook
@@ -83,13 +82,12 @@ def apply_specs(conn: Connection, specs: Specs, now: Seconds) -> None:
     one stays as it was. Slices and composites that are new are computed from the SLI's history.
     """
     ledger.hold(conn)  # replicas load the same change at the same time
-    known = store.versions(conn)
-    for slo in specs.slos.values():
-        if versions.changed(known.get(slo.name, ()), slo.target):
-            store.add_version(conn, slo.name, TargetVersion(minute_of(now), slo.target))
-            if slo.name in known:
-                data = {"target": str(slo.target)}
-                timeline.append(conn, now, "slo.target", f"slo/{slo.name}", "specs", data)
+    known = store.targets(conn)
+    new = {s.name: s.target for s in specs.slos.values() if known.get(s.name) != s.target}
+    store.add_versions(conn, minute_of(now), new)
+    for name in (n for n in new if n in known):
+        data = {"target": str(new[name])}
+        timeline.append(conn, now, "slo.target", f"slo/{name}", "specs", data)
     rebuild(conn, derived_rows(specs), now)
 
 
