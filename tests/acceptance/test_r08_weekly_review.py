@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -188,6 +191,47 @@ def test_the_pdf_is_one_and_holds_the_words(place: ReviewPlace, tmp_path: Path) 
     assert "What should we decide?" in said
     assert SAYS in said
     assert "Check out: availability" in said
+
+
+def figures(said: str) -> Counter[str]:
+    """Every number that is told: not those of lists, of pages, or in addresses."""
+    said = re.sub(r"\]\([^)]*\)|(?m:^\d\. )|Page \d of \d", " ", said)
+    return Counter(re.findall(r"\d+(?:[.:]\d+)*", said))
+
+
+def test_page_markdown_and_pdf_tell_the_same_figures_and_the_mail_no_others(
+    mailed: tuple[ReviewPlace, Mailbox], browser: Browser
+) -> None:
+    place, box = mailed
+    follow(place)  # it is planned
+    headers = {"Authorization": f"Bearer {token(place)}"}
+
+    def form(name: str) -> bytes:
+        found = httpx2.get(f"{place.url}/api/v1{PATH}?format={name}", headers=headers, timeout=60)
+        assert found.status_code == 200, found.text
+        return found.content
+
+    told = figures(form("md").decode())
+    with place.seen_by("rosa", browser) as rosa:
+        rosa.goto(place.url + PATH)
+        # What only screen readers are told says the sentence above a table again.
+        rosa.evaluate("() => document.querySelectorAll('caption').forEach(c => c.remove())")
+        parts = "h1, main .top p.muted, .decide, .week, section.sect"
+        shown = rosa.locator(parts).all_inner_texts()
+    pages = PdfReader(io.BytesIO(form("pdf"))).pages
+    footer = "Weekly review of Shop, 5 – 11 Jan 2026"
+    printed = "\n".join(p.extract_text() for p in pages).replace(footer, " ")
+    assert sum(told.values()) > 30
+    assert figures("\n".join(shown)) == told
+    assert figures(printed) == told - figures(footer)
+    place.world.clock.advance(8 * 3600.0)
+    follow(place)
+    (mail,) = [m for m in box.to("shop@example.org") if "Weekly review" in str(m["Subject"])]
+    part = mail.get_body(("plain",))
+    assert part is not None
+    body = part.get_content().partition("Open: ")[0]
+    assert "Check out: availability: 70 % left, 24 % spent this week" in body
+    assert not figures(body).keys() - told.keys()
 
 
 def test_without_chromium_pdf_says_what_to_install(

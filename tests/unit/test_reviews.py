@@ -25,6 +25,7 @@ from watchkeeper.reviews.model import (
     ItemWeek,
     LoadWeek,
     NoteKind,
+    PolicyWeek,
     PostmortemWeek,
     Review,
     Section,
@@ -105,8 +106,8 @@ def test_three_sentences_say_how_much_was_spent_on_what_and_what_is_owed() -> No
         "two thirds of it in incident 12.",
         "One incident happened, after none last week, and five pages called somebody, three of "
         "them out of hours; one shift had more than two.",
-        "The gate halted two of nine releases, no action items were done, one is late by 9 d and "
-        "one postmortem is overdue.",
+        "The gate halted two of nine releases, no action items were done, one is late by 9 days "
+        "and one postmortem is overdue.",
     )
 
 
@@ -138,7 +139,7 @@ def test_questions_come_the_most_pressing_first() -> None:
         items=[ItemWeek(1, "Canary", "open", False, False, 86_400.0, THIS.start)],
     )
     said = [q.text.split()[0] for q in rules.decide(found)]
-    assert said == ["Gone:", "Fast", "One", "One", "Blind"]
+    assert said == ["Gone", "Fast", "One", "One", "Blind"]
     assert "first had more than 2 pages" in rules.decide(found)[3].text
 
 
@@ -164,6 +165,36 @@ def test_a_share_is_never_said_to_be_all_when_it_is_not(share: float) -> None:
 )
 def test_weeks_are_compared_as_people_say_it(now: float, before: float | None, said: str) -> None:
     assert compared(now, before) == said
+
+
+def test_shares_of_causes_that_are_shown_add_up_to_all_of_it() -> None:
+    causes = [
+        CauseWeek("checkout", "Checkout", "deployment", "Checkout 4.2", 0.826, True),
+        CauseWeek("checkout", "Checkout", rules.USUAL, "Everything else", 0.174, False),
+    ]
+    its = sections.causes(facts(causes=causes))
+    assert [row[3].text for row in its.rows] == ["82 %", "18 %"]
+    assert its.lead == "Checkout cost most: 82 % to “Checkout 4.2”."
+
+
+@given(st.lists(st.integers(1, 1000), min_size=2, max_size=5))
+def test_what_is_shown_of_causes_never_adds_up_to_more_than_all(parts: list[int]) -> None:
+    whole = sum(parts)
+    causes = [CauseWeek("c", "C", "deployment", "x", p / whole, True) for p in parts[:-1]]
+    causes.append(CauseWeek("c", "C", rules.USUAL, "rest", parts[-1] / whole, False))
+    shown = [row[3].text for row in sections.causes(facts(causes=causes)).rows]
+    if not any(mark in said for said in shown for mark in "<>"):
+        assert sum(int(said.removesuffix(" %")) for said in shown) == 100
+
+
+def test_windows_and_lengths_are_said_in_words() -> None:
+    late = ItemWeek(1, "Canary", "open", False, False, 9 * 86_400.0, THIS.start)
+    policy = PolicyWeek("shop", "The shop's budget", "depleted", -0.2, "1d")
+    found = facts(slos=[CHECKOUT], incidents=[OUTAGE], items=[late], policies=[policy])
+    said = render.markdown(made(found), [])
+    for words in ("(30 days)", "10 minutes", "Late (9 days)", "20 % over (over 1 day)",
+                  "The shop's budget is depleted."):  # fmt: skip
+        assert words in said
 
 
 def made(found: Facts, title: str = "Shop") -> Review:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.kernel.errors import UserError
-from watchkeeper.slo.windows import bounds, label, length, period, union, without
+from watchkeeper.slo.windows import bounds, in_words, label, length, period, union, without
 from watchkeeper.spec.model import CalendarWindow, RollingWindow
 
 
@@ -171,3 +171,12 @@ def test_a_leap_day_belongs_to_february() -> None:
     start, end = period(calendar("1M", "2024-01-01"), minute("2024-02-29 23:59"))
 
     assert end - start == timedelta(days=29) // timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("30d", "30 days"), ("1d", "1 day"), ("1M calendar", "a calendar month"),
+     ("3M calendar", "a calendar quarter"), ("2w calendar", "2 calendar weeks")],
+)  # fmt: skip
+def test_the_label_of_a_window_can_be_said_in_words(name: str, said: str) -> None:
+    assert in_words(name) == said

@@ -149,3 +149,26 @@ def test_a_plain_number_has_thin_spaces_between_thousands() -> None:
 def test_a_length_is_said_in_words(written: str, said: str, lately: str) -> None:
     assert text.length(parse_duration(written)) == said
     assert text.lately(parse_duration(written)) == lately
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.0, "0 seconds"), (0.5, "less than a second"), (61.0, "1 minute 1 second"),
+        (38 * 60.0, "38 minutes"), (26 * 3600.0, "1 day 2 hours"), (9.4 * 86_400, "9 days"),
+    ],
+)  # fmt: skip
+def test_a_time_is_said_in_words_that_anybody_reads(seconds: float, said: str) -> None:
+    assert text.spoken(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("1.53 % bad, gone in 12 h 32 m", "1.53\u00a0% bad, gone in 12\u00a0h 32\u00a0m"),
+        ("< 1 % of 9.56 M", "<\u00a01\u00a0% of 9.56\u00a0M"),
+        ("3 more than 2 shifts", "3 more than 2 shifts"),
+    ],
+)
+def test_a_line_never_ends_between_a_number_and_its_unit(said: str, shown: str) -> None:
+    assert text.together(said) == shown

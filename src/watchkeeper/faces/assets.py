@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -17,3 +18,13 @@ def static_url(name: str) -> str:
     except OSError:
         return f"/static/{name}"
     return f"/static/{name}?v={digest}"
+
+
+@cache
+def font_url(name: str) -> str:
+    """A font as a ``data:`` address, for documents that load nothing; '' when it is not there."""
+    try:
+        held = (STATIC / name).read_bytes()
+    except OSError:
+        return ""
+    return f"data:font/woff2;base64,{base64.b64encode(held).decode()}"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from watchkeeper.faces.assets import font_url
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.printing import pdf
 from watchkeeper.kernel.clock import Seconds, iso
@@ -111,7 +112,7 @@ class Reviews:
 
     def html(self, seen: Seen) -> str:
         """It as a document that stands alone, for paper."""
-        return paper.html(seen.review, seen.notes)
+        return paper.html(seen.review, seen.notes, font_url("vendor/inter-latin.woff2"))
 
     def _do(self, act: Callable[[Connection, Seconds], T]) -> T:
         now = self.duty.clock.now()

@@ -7,6 +7,7 @@ cut (towards the side that is worse for the reader), not rounded.
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
@@ -21,6 +22,7 @@ _CALENDAR = {12: "year", 3: "quarter", 1: "month"}
 _UNITS = ((604_800 * 52, ""), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _COUNTS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 _MOST_DIGITS = 9
+_UNIT_AFTER = re.compile(r"(?<=\d) (?=(?:%|[smhdkMGT](?:\W|$)))|(?<=[<>]) (?=\d)")
 
 
 def duration(seconds: float | None) -> str:
@@ -45,6 +47,28 @@ def duration(seconds: float | None) -> str:
         if len(parts) == 2:
             break
     return sign + " ".join(p for p in parts if p)
+
+
+def spoken(seconds: float) -> str:
+    """A length of time, not negative, as prose has it: ``9 days``, ``1 hour 5 minutes``.
+
+    Cut like `duration`; from two days on in whole days, since nobody plans by hours then.
+    """
+    if 0 < seconds < 1:
+        return "less than a second"
+    short = duration(seconds).split(" ")
+    pairs = list(zip(short[::2], short[1::2], strict=False))
+    if seconds >= 2 * 86_400:
+        pairs = pairs[:1]
+    return " ".join(_plural(int(amount), _WORDS[unit]) for amount, unit in pairs)
+
+
+def together(said: str) -> str:
+    """The same, with a space that does not break between a number and its unit: for narrow lines.
+
+    Only for what is shown: what is searched, compared or copied keeps its plain spaces.
+    """
+    return _UNIT_AFTER.sub("\u00a0", said)
 
 
 def length(given: Duration) -> str:

@@ -47,8 +47,8 @@ def html(message: Message) -> str:
     )
     lines = "".join(f"<li>{escape(line)}</li>" for line in message.lines)
     fields = "".join(
-        f'<tr><td style="color:#636871;padding-right:16px">{escape(k)}</td>'
-        f"<td>{escape(v)}</td></tr>"
+        f'<tr><td style="color:#636871;padding:2px 16px 2px 0;vertical-align:top">{escape(k)}</td>'
+        f'<td style="vertical-align:top;padding:2px 0">{escape(v)}</td></tr>'
         for k, v in message.fields.items()
     )
     # Who subscribed to a status page has never heard of us.

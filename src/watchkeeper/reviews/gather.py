@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from watchkeeper.causes import work as causes_work
-from watchkeeper.causes.model import Entry, Kind
+from watchkeeper.causes.model import Account, Kind
 from watchkeeper.changes import store as changes_store
 from watchkeeper.changes.model import ChangeKind, Outcome
 from watchkeeper.incidents import durations
@@ -44,6 +45,7 @@ from watchkeeper.reviews.model import (
     SloWeek,
 )
 from watchkeeper.reviews.weeks import Week
+from watchkeeper.reviews.wording import counted
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import SloStatus, Stretch
 from watchkeeper.spec.model import Specs
@@ -171,16 +173,23 @@ def _causes(conn: Connection, asked: Asked, slos: Sequence[SloWeek]) -> list[Cau
     for slo in sorted(costly, key=lambda s: (-(s.spent or 0.0), s.name))[:MOST_EXPLAINED]:
         its = causes_work.account(conn, asked.specs, slo.name, asked.upto, end - start)
         if its.consumed > 0:
-            found += [
-                CauseWeek(slo.name, slo.title, _kind(e), e.what, float(e.bad / its.consumed),
-                          e.kind is not Kind.UNKNOWN)
-                for e in its.entries[:MOST_CAUSES]
-            ]  # fmt: skip
+            found += _causes_of(slo, its)
     return found
 
 
-def _kind(entry: Entry) -> str:
-    return rules.USUAL if entry.episode is None else str(entry.kind)
+def _causes_of(slo: SloWeek, its: Account) -> Iterator[CauseWeek]:
+    """The costliest causes, and all others as one."""
+    named = [e for e in its.entries if e.episode is not None]
+    for entry in named[:MOST_CAUSES]:
+        share = float(entry.bad / its.consumed)
+        known = entry.kind is not Kind.UNKNOWN
+        yield CauseWeek(slo.name, slo.title, str(entry.kind), entry.what, share, known)
+    others = named[MOST_CAUSES:]
+    rest = its.consumed - sum((e.bad for e in named[:MOST_CAUSES]), Fraction(0))
+    if rest > 0:
+        what = "Everything else" if named else "Nothing stood out: a few fail on any day"
+        what += f", with {counted(len(others), 'smaller cause')}" if others else ""
+        yield CauseWeek(slo.name, slo.title, rules.USUAL, what, float(rest / its.consumed), False)
 
 
 # ---------------------------------------------------------------- incidents and what follows
@@ -317,7 +326,8 @@ def _policies(asked: Asked, statuses: Sequence[SloStatus]) -> list[PolicyWeek]:
     for policy in asked.specs.budgets.values():
         if any(asked.has(s) for s in policy.services):
             its = policy_rules.standing(policy, asked.specs, by_slo)
-            found.append(PolicyWeek(policy.name, policy.display_name, str(its.state), its.left))
+            found.append(PolicyWeek(policy.name, policy.display_name, str(its.state), its.left,
+                                    policy.window or ""))  # fmt: skip
     return found
 
 

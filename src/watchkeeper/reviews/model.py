@@ -124,12 +124,14 @@ class GateWeek:
 
 @dataclass(frozen=True, slots=True)
 class PolicyWeek:
-    """How a budget stands by its policy: now for the running week, else as last announced."""
+    """How a budget stood by its policy at the week's end, over the policy's own window if it has
+    one."""
 
     name: str
     title: str
     state: str
     left: float | None
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,9 +13,12 @@ from watchkeeper.reviews.model import Cell, Note, NoteKind, Review, Section
 NOTHING = (
     "Nothing must be decided: no budget is spent, nothing is late, no shift was over its limit."
 )
-MAILED = ("slos", "causes", "incidents", "actions", "load")
+MAILED = ("slos", "causes", "incidents", "actions", "load", "policies")
 """Sections whose sentence goes into the mail."""
 MOST_MAILED = 8
+NEEDY = ("burn", "spent", "watch")
+"""Looks of objectives whose figures go into the mail, at most so many:"""
+MOST_NEEDY = 5
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#"})
 
 
@@ -97,7 +100,23 @@ def mail(review: Review, notes: Sequence[Note], base_url: str, path: str) -> Map
         "title": f"Weekly review of {review.title}, {review.week}: {what}",
         "body": "\n".join(review.summary),
         "lines": [*questions, *decided],
-        "fields": {s.title: s.lead for s in review.sections if s.key in MAILED},
+        "fields": dict(_mailed(review.sections)),
         "url": f"{base_url}{path}",
         "thread": f"review-{review.team}",
     }
+
+
+def _mailed(sections: Sequence[Section]) -> Iterator[tuple[str, str]]:
+    """Sentences of sections; behind that of objectives the figures of those to be looked at."""
+    for section in sections:
+        if section.key in MAILED:
+            yield section.title, section.lead
+        if section.key == "slos":
+            needy = [row for row in section.rows if row[1].look in NEEDY]
+            yield from (_figures(section.head, row) for row in needy[:MOST_NEEDY])
+
+
+def _figures(head: Sequence[str], row: Sequence[Cell]) -> tuple[str, str]:
+    by = {h: c.text for h, c in zip(head, row, strict=True)}
+    said = f"{by['Left#']}, {by['Spent this week#']} spent this week, {by['Last week#']} last week"
+    return row[0].text, said

@@ -73,7 +73,9 @@ def _happened(facts: Facts) -> str:
     incidents, pages = len(facts.incidents), sum(p.pages for p in facts.load)
     open_ones = sum(not i.over for i in facts.incidents)
     said = f"{counted(incidents, 'incident')} happened"
-    if open_ones:
+    if open_ones == incidents == 1:
+        said += " and is not over"
+    elif open_ones:
         said += f", of which {number(open_ones)} {'is' if open_ones == 1 else 'are'} not over"
     elif incidents != facts.incidents_before:
         said += f", after {alone(facts.incidents_before)} last week"
@@ -89,14 +91,17 @@ def _happened(facts: Facts) -> str:
 
 def _promised(facts: Facts) -> str:
     halted, asked = _gate(facts)
-    of = counted(asked, "release")
-    parts = [f"the gate halted {alone(halted)} of {of}"] if asked else []
+    parts = [f"the gate halted {alone(halted)} of {counted(asked, 'release')}"] if asked else []
+    if asked == 1:
+        parts = [
+            f"the gate {'halted' if halted else 'let pass'} the one release it was asked about"
+        ]
     done, late = sum(i.done for i in facts.items), [i.late for i in facts.items if i.late > 0]
     parts.append(f"{counted(done, 'action item')} {'was' if done == 1 else 'were'} done")
     if late:
         verb = "is" if len(late) == 1 else "are"
         by = "" if len(late) == 1 else ", the oldest"
-        parts.append(f"{number(len(late))} {verb} late{by} by {text.duration(max(late))}")
+        parts.append(f"{number(len(late))} {verb} late{by} by {text.spoken(max(late))}")
     owed = [p for p in facts.postmortems if p.late > 0]
     if owed:
         verb = "is" if len(owed) == 1 else "are"
@@ -131,13 +136,17 @@ def _spent(facts: Facts) -> Iterator[Question]:
                   key=lambda s: (s.left or 0.0, s.name))  # fmt: skip
     asked = [
         Question(
-            f"{s.title}: the budget is {text.left(s.left)}. "
+            f"{s.title} {_gone_by(s.left)}. "
             "Is the next work on reliability, or is the target wrong?",
             f"/slo/{s.name}",
         )
         for s in gone
     ]
     yield from _some(asked, "budgets are spent", "/?state=spent")
+
+
+def _gone_by(left: float | None) -> str:
+    return f"is {text.left(left)} its budget" if left else "has spent its whole budget"
 
 
 def _going(facts: Facts) -> Iterator[Question]:
@@ -169,7 +178,7 @@ def _late(facts: Facts) -> Iterator[Question]:
     owed = [p for p in facts.postmortems if p.late > 0]
     asked = [
         Question(
-            f"The postmortem “{p.title}” is {text.duration(p.late)} overdue. "
+            f"The postmortem “{p.title}” is {text.spoken(p.late)} overdue. "
             "When is there time for it?",
             f"/postmortems/{p.id}",
         )
@@ -233,7 +242,7 @@ def _blind(facts: Facts) -> Iterator[Question]:
     blind = [s for s in facts.slos if s.unseen_share >= BLIND]
     asked = [
         Question(
-            f"{s.title} was not seen for {text.duration(s.unseen * 60)}. Are its figures right?",
+            f"{s.title} was not seen for {text.spoken(s.unseen * 60)}. Are its figures right?",
             f"/slo/{s.name}",
         )
         for s in sorted(blind, key=lambda s: (-s.unseen, s.name))

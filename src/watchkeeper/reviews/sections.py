@@ -5,21 +5,32 @@ Each is a sentence and a table. Sections of other rooms plug in beside them: see
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from watchkeeper.causes.model import Kind
 from watchkeeper.kernel import text
 from watchkeeper.oncall.load import LIMIT
 from watchkeeper.reviews import rules
-from watchkeeper.reviews.model import Cell, Facts, Section, SloWeek
+from watchkeeper.reviews.model import CauseWeek, Cell, Facts, Section, SloWeek
 from watchkeeper.reviews.wording import alone, counted, listed, number, sentence
+from watchkeeper.slo import windows
 from watchkeeper.slo.model import Look
 from watchkeeper.spec.budget import BudgetState
 
 MOST_ROWS = 25
 LOOKS = {Look.BURN: "Burning", Look.SPENT: "Spent", Look.WATCH: "Watch", Look.OK: "Healthy",
          Look.NONE: "No data"}  # fmt: skip
+KINDS = {
+    str(Kind.DEPLOYMENT): "Release or setting",
+    str(Kind.INFRASTRUCTURE): "Infrastructure",
+    str(Kind.DEPENDENCY): "Dependency",
+    str(Kind.TRAFFIC_SPIKE): "Traffic spike",
+    str(Kind.UNKNOWN): "Unknown",
+    rules.USUAL: "Usual",
+}
+"""Of causes, in words of those who do not operate the services."""
 STATES = {BudgetState.HEALTHY: ("ok", "Healthy"), BudgetState.AT_RISK: ("watch", "At risk"),
           BudgetState.DEPLETED: ("spent", "Depleted"),
           BudgetState.NO_DATA: ("none", "No data")}  # fmt: skip
@@ -65,7 +76,7 @@ def _objective(slo: SloWeek) -> list[Cell]:
         Cell(slo.title, slo.service, url=f"/slo/{slo.name}"),
         Cell(LOOKS[slo.look], look=str(slo.look)),
         Cell(text.percent(slo.attained), f"last week {before}" if before else ""),
-        Cell(slo.target, slo.window),
+        Cell(slo.target, windows.in_words(slo.window)),
         Cell(text.whole_percent(slo.spent)),
         Cell(text.whole_percent(slo.spent_before)),
         Cell(text.left(slo.left)),
@@ -74,22 +85,34 @@ def _objective(slo: SloWeek) -> list[Cell]:
 
 def causes(facts: Facts) -> Section:
     """What the costliest objectives spent their budgets on."""
-    named = {c.slo for c in facts.causes}
     lead = "no budget was spent, so there is nothing to put down to a cause"
-    if named:
-        lead = f"where the budget of the costliest {counted(len(named), 'objective')} went"
-        lead = lead.replace("costliest one objective", "costliest objective")
+    if facts.causes:
+        first = [c for c in facts.causes if c.slo == facts.causes[0].slo]
+        went = [f"{share} to “{c.what}”" for c, share in _shared(first) if c.kind != rules.USUAL]
+        lead = f"{first[0].title} cost most, and {listed(went) or 'nothing stood out in it'}"
+        lead = lead.replace("most, and ", "most: ", 1) if went else lead
     rows = [
         [
             Cell(c.title, url=f"/slo/{c.slo}"),
             Cell(c.what),
-            Cell(c.kind.replace("_", " "), look="none" if c.kind == str(Kind.UNKNOWN) else ""),
-            Cell(text.whole_percent(c.share)),
+            Cell(KINDS[c.kind], look="none" if c.kind == str(Kind.UNKNOWN) else ""),
+            Cell(share),
         ]
-        for c in facts.causes
+        for slo in dict.fromkeys(c.slo for c in facts.causes)
+        for c, share in _shared([c for c in facts.causes if c.slo == slo])
     ]
     head = ("Objective", "Put down to", "Kind", "Of the week#")
     return _section("causes", "Budget by cause", sentence(lead), head, rows)
+
+
+def _shared(causes: Sequence[CauseWeek]) -> Iterator[tuple[CauseWeek, str]]:
+    """Each with its share; shares that are cut leave something, which the rest is given, so that
+    what is shown adds up to 100 %."""
+    cut = 100 - sum(math.floor(c.share * 100) for c in causes if c.kind != rules.USUAL)
+    for cause in causes:
+        least = math.floor(cause.share * 100)
+        fills = cause.kind == rules.USUAL and 0.01 <= cause.share < 1 and least < cut < 100
+        yield cause, f"{cut} %" if fills else text.whole_percent(cause.share)
 
 
 # ---------------------------------------------------------------- incidents and what follows
@@ -105,11 +128,11 @@ def incidents(facts: Facts) -> Section:
         hurt = [titles.get(n, n) for n, bad in i.bad.items() if bad > 0]
         rows.append(
             [
-                Cell(f"{i.id} {i.title}", listed(hurt[:3]), url=f"/incidents/{i.id}"),
+                Cell(f"{i.id}: {i.title}", listed(hurt[:3]), url=f"/incidents/{i.id}"),
                 Cell(i.severity),
                 Cell("Over", look="ok") if i.over else Cell("Going on", look="burn"),
                 _day(facts, i.declared_at),
-                Cell(text.NOTHING if i.to_mitigate is None else text.duration(i.to_mitigate)),
+                Cell(text.NOTHING if i.to_mitigate is None else text.spoken(i.to_mitigate)),
             ]
         )
     head = ("Incident", "Severity", "State", "Declared#", "To mitigate#")
@@ -128,7 +151,7 @@ def postmortems(facts: Facts) -> Section:
             Cell(p.title, url=f"/postmortems/{p.id}"),
             Cell("Published", look="ok")
             if p.published
-            else Cell("Overdue", text.duration(p.late), look="burn")
+            else Cell("Overdue", text.spoken(p.late), look="burn")
             if p.late > 0
             else Cell("Being written", look="watch"),
             _day(facts, p.due_at),
@@ -150,7 +173,7 @@ def items(facts: Facts) -> Section:
     rows = [
         [
             Cell(i.text, url=f"/actions/{i.id}"),
-            Cell("Late", text.duration(i.late), look="burn")
+            Cell("Late", text.spoken(i.late), look="burn")
             if i.late > 0
             else Cell("Done", look="ok")
             if i.done
@@ -207,13 +230,23 @@ def releases(facts: Facts) -> Section:
 def policies(facts: Facts) -> Section:
     """How budgets stand by their policies, and exceptions."""
     lead = f"{counted(len(facts.policies), 'budget policy', 'budget policies')} in force"
+    low = [p for p in facts.policies if p.state in (BudgetState.AT_RISK, BudgetState.DEPLETED)]
+    if low:
+        lead += ": " + listed(
+            [f"{p.title} is {STATES[BudgetState(p.state)][1].lower()}" for p in low[:3]]
+        )
     if facts.leaves:
         lead += f", {counted(len(facts.leaves), 'exception')} asked for or in force"
     rows = []
     for p in facts.policies:
         look, word = STATES[BudgetState(p.state)]
-        rows.append([Cell(p.title, url=f"/budgets/{p.name}"), Cell(word, look=look),
-                     Cell(text.left(p.left))])  # fmt: skip
+        rows.append(
+            [
+                Cell(p.title, url=f"/budgets/{p.name}"),
+                Cell(word, look=look),
+                Cell(text.left(p.left), _over(p.window)),
+            ]
+        )
     rows += [
         [Cell(f"Exception for {e.service}: {e.reason}", e.ground.replace("_", " "), url="/gate"),
          Cell(e.state, look="watch" if e.waits else ""), Cell("")]
@@ -221,6 +254,10 @@ def policies(facts: Facts) -> Section:
     ]  # fmt: skip
     return _section("policies", "Budget policies", sentence(lead), ("Policy", "State", "Left#"),
                     rows)  # fmt: skip
+
+
+def _over(window: str) -> str:
+    return f"over {windows.in_words(window)}" if window else ""
 
 
 def changes(facts: Facts) -> Section:
@@ -243,7 +280,7 @@ def gaps(facts: Facts) -> Section:
     if blind:
         lead = f"{counted(len(blind), 'objective')} had minutes without data"
     rows = [
-        [Cell(s.title, url=f"/slo/{s.name}"), Cell(text.duration(s.unseen * 60)),
+        [Cell(s.title, url=f"/slo/{s.name}"), Cell(text.spoken(s.unseen * 60)),
          Cell(text.whole_percent(s.unseen_share))]
         for s in blind
     ]  # fmt: skip

@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import MINUTE, Minute, Seconds, window_end
-from watchkeeper.kernel.duration import Duration
+from watchkeeper.kernel.duration import Duration, parse_duration
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.spec.model import CalendarWindow, RollingWindow, Window
 
@@ -55,8 +56,18 @@ class Bounds:
 
 def label(window: Window) -> str:
     """The window's name: ``30d`` rolling, ``1M calendar`` for a period."""
-    text = str(window.duration)
-    return text if isinstance(window, RollingWindow) else f"{text} calendar"
+    length = str(window.duration)
+    return length if isinstance(window, RollingWindow) else f"{length} calendar"
+
+
+def in_words(name: str) -> str:
+    """A window's `label` as one would say it after "over": ``30 days``, ``a calendar month``."""
+    length, _, calendar = name.partition(" ")
+    said = text.length(parse_duration(length))
+    if not calendar:
+        return said
+    amount, _, unit = said.partition(" ")
+    return f"a calendar {unit}" if amount == "1" else f"{amount} calendar {unit}"
 
 
 def bounds(window: Window, now: Seconds) -> Bounds:

@@ -17,6 +17,7 @@ from watchkeeper.faces.assets import STATIC, static_url
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.contract import WebServices
 from watchkeeper.faces.web.nav import NAV
+from watchkeeper.kernel.text import together
 from watchkeeper.slo.model import Fleet, Look
 
 __all__ = ["STATIC", "Frame", "Pages", "Static", "environment", "static_url"]
@@ -49,6 +50,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["together"] = together
     found.globals.update(static=static_url, version=__version__, nav=NAV)
     return found
 
