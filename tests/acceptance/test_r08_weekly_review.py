@@ -230,7 +230,6 @@ def test_page_markdown_and_pdf_tell_the_same_figures_and_the_mail_no_others(
     part = mail.get_body(("plain",))
     assert part is not None
     body = part.get_content().partition("Open: ")[0]
-    assert "Check out: availability: 70 % left, 24 % spent this week" in body
     assert not figures(body).keys() - told.keys()
 
 

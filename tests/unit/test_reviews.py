@@ -197,6 +197,17 @@ def test_windows_and_lengths_are_said_in_words() -> None:
         assert words in said
 
 
+def test_the_mail_has_the_figures_of_what_needs_to_be_looked_at() -> None:
+    hurt = replace(CHECKOUT, look=Look.SPENT, left=-0.12)
+    well = replace(CHECKOUT, name="search", title="Search")
+    mail = render.mail(made(facts(slos=[well, hurt])), [], "https://watch.example", "/reviews/x")
+    assert list(mail["fields"].items())[:2] == [
+        ("Objectives", "Two objectives, one with a budget that is spent or burning."),
+        ("Checkout", "12 % over, 34 % spent this week, 11 % last week"),
+    ]
+    assert "Search" not in mail["fields"]
+
+
 def made(found: Facts, title: str = "Shop") -> Review:
     return Review(
         "shop", title, THIS.name, THIS.days, "UTC", THIS.start, THIS.end, THIS.end, 1, ["shop"],

@@ -21,6 +21,7 @@ from watchkeeper.policy import affordwords, rules
 from watchkeeper.policy.affording import HISTORY_DAYS, Afford, CostOf, CostRow, Purse
 from watchkeeper.policy.affordjson import afford_json, costs_csv
 from watchkeeper.policy.ladder import Gone, Rung
+from watchkeeper.slo import windows
 
 HISTORIES = ((30, "30 days"), (90, "90 days"), (365, "a year"))
 MOST_SHOWN = 20
@@ -71,7 +72,7 @@ def _purse(its: Purse) -> Row:
         "url": words.slo_url(its.slo),
         "policy": its.policy,
         "target": text.percent(float(its.target), 5),
-        "window": its.window,
+        "window": windows.in_words(its.window),
         "left": rules.share_words(its.left),
         "budget": text.number(float(its.budget), 0),
         "minutes": text.duration(its.minutes * 60),

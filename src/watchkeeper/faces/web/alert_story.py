@@ -17,6 +17,7 @@ from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify.outbox import Delivery
+from watchkeeper.slo import windows
 from watchkeeper.spec.model import Specs
 from watchkeeper.store.timeline import Event
 
@@ -136,12 +137,21 @@ def _measured(details: Mapping[str, Any]) -> list[Figure]:
         found.append(("Burn rate", text.times(_number(rates["1h"])), short))
     left = _number(details.get("budget_remaining_ratio"))
     if left is not None:
-        found.append(("Budget left", text.percent(left, 1), f"of {details.get('window', 'it')}"))
+        of = f"of {_window(details['window'])}" if details.get("window") else ""
+        share = text.percent(left, 1) if left > 0 else text.left(left)
+        found.append(("Budget left", share, of))
     if found and "time_to_exhaustion_seconds" in details:
         gone = _number(details["time_to_exhaustion_seconds"])
         spent = ("State", "Spent", "nothing is left to spend")
         found.append(spent if gone == 0 else ("Gone in", text.duration(gone), "at that pace"))
     return found if len(found) >= 3 else []
+
+
+def _window(name: object) -> str:
+    try:
+        return windows.in_words(str(name))
+    except ValueError:
+        return str(name)
 
 
 def _number(value: object) -> float | None:
@@ -188,6 +198,8 @@ def _details(details: Mapping[str, Any]) -> list[tuple[str, str]]:
         measured = _number(value)
         if ours and name in _OURS and measured is not None:
             found.append((_OURS[name][0], _OURS[name][1](measured)))
+        elif ours and name == "window":
+            found.append(("Window", _window(value)))
         elif name not in _SHOWN and value not in ({}, []):
             found.append((name.replace("_", " ").capitalize() if ours else name, _value(value)))
     return found

@@ -23,6 +23,7 @@ from watchkeeper.kernel.duration import parse_duration
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.policy import rules
 from watchkeeper.policy.model import Decision, Evidence, GateException, Ground, Verdict
+from watchkeeper.slo import windows
 from watchkeeper.spec.budget import BudgetPolicyDefinition, BudgetState, ReleaseKind
 
 PER_PAGE = 100
@@ -152,7 +153,7 @@ def objective_row(seen: Evidence, policy: BudgetPolicyDefinition) -> ObjectiveRo
     terms = rules.terms_of(policy)
     return ObjectiveRow(
         seen.slo, words.slo_url(seen.slo), rules.share_words(seen.left),
-        bar(rules.state_of(seen.left, terms), seen.left), seen.window,
+        bar(rules.state_of(seen.left, terms), seen.left), windows.in_words(seen.window),
         text.percent(float(seen.target)),
     )  # fmt: skip
 

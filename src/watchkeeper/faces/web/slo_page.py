@@ -17,6 +17,7 @@ from watchkeeper.faces.web.words import Badge, Bar
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.measure.model import SourceHealth
+from watchkeeper.slo import windows
 from watchkeeper.slo.model import Correction, Look, SloDetail, SloStatus
 from watchkeeper.slo.subjects import base_name
 from watchkeeper.spec.model import SloDefinition, Specs
@@ -149,7 +150,7 @@ def _journey(specs: Specs, status: SloStatus) -> str:
 
 def _promise(defined: SloDefinition | None, status: SloStatus) -> str:
     if defined is None:
-        return f"{text.percent(status.target)} over {status.window}."
+        return f"{text.percent(status.target)} over {windows.in_words(status.window)}."
     promise = definition.sentence(defined, text.percent(status.target))
     about = defined.description.strip()
     return f"{about}{'' if about[-1] in '.!?' else '.'} {promise}" if about else promise
@@ -266,7 +267,7 @@ def _facts(
 ) -> list[tuple[str, str]]:
     status = detail.status
     if defined is None:
-        return [("Window", status.window)]
+        return [("Window", windows.in_words(status.window))]
     facts = [
         ("Target", text.percent(status.target)),
         ("Window", words.window_words(defined.window)),
