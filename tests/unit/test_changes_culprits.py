@@ -59,6 +59,13 @@ def test_the_last_change_of_the_service_itself_comes_first_when_its_dependencies
     assert "depends on stock, which is within its objectives" in found[1].why
 
 
+def test_of_trouble_that_is_over_what_burned_then_is_told_whatever_burns_now() -> None:
+    past = scene(CHECKOUT, PAYMENTS, over=True)
+    first, *_ = suspects.rank(past, [change("payments", 3)])
+    assert first.why.endswith("whose availability burned 12×.")
+    assert first.slo == "payments-availability"
+
+
 def test_a_failing_dependency_without_a_change_is_offered_too() -> None:
     (only,) = suspects.rank(scene(CHECKOUT, PAYMENTS), [])
     assert (only.service, only.change) == ("payments", None)

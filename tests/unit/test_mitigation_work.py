@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from tests.support import duty
 from tests.support.mitigations import BEN, Bench, command, with_mitigations
+from watchkeeper.changes import work as changes_work
+from watchkeeper.changes.model import ChangeKind, Intent
 from watchkeeper.incidents.mitigation import rules, store, work
 from watchkeeper.incidents.mitigation.model import Burn, Help, Outcome, RunState
 from watchkeeper.incidents.mitigation.tape import Tape
@@ -43,6 +45,27 @@ def test_a_run_is_asked_for_carried_out_and_told_on_the_timeline(db: Database) -
     asked, ended = its.told()
     assert asked == "Asked for: Revert (version=v1.2)"
     assert ended.startswith("Revert (version=v1.2): succeeded in ")
+
+
+def test_what_a_run_changed_is_in_the_record_of_changes(db: Database) -> None:
+    tried = {"run": [PYTHON, "-c", SHOW, "look"]}
+    its = bench(
+        db,
+        command("revert", PYTHON, "-c", SHOW, "{version}", asks=["version"], action="revert",
+                dry_run=tried, services=("checkout", "payments")),
+        command("broken", "false", action="flag"),
+        command("look", "true", action="other"),
+    )  # fmt: skip
+    its.run("revert", values={"version": "v1.2"}, dry_run=True, confirmed=False)
+    run = its.run("revert", values={"version": "v1.2"})
+    its.run("broken")
+    its.run("look")
+    with db.read() as conn:
+        (change,) = changes_work.latest(conn, ["checkout"], its.clock.now() + 1)
+    assert change.summary == "Revert (version=v1.2) in incident 1"
+    assert (change.kind, change.intent) == (ChangeKind.DEPLOYMENT, Intent.RELIABILITY)
+    assert (change.services, change.source) == (("checkout",), "mitigation")
+    assert (change.started_at, change.reported_by) == (run.started_at, "ann")
 
 
 def test_what_changes_production_must_be_confirmed(db: Database) -> None:
@@ -226,8 +249,12 @@ def test_a_run_whose_server_went_away_is_unknown_and_never_run_again(db: Databas
 
     # The one that was held to be gone was not: what it did is the truth, and told.
     with db.write() as conn:
-        assert work.finish(conn, mine, Outcome(RunState.SUCCEEDED, ""), "done", its.clock.now())
-        assert not work.finish(conn, mine, Outcome(RunState.FAILED, ""), "", its.clock.now())
+        assert work.finish(
+            conn, mine, Outcome(RunState.SUCCEEDED, ""), "done", its.clock.now(), its.specs
+        )
+        assert not work.finish(
+            conn, mine, Outcome(RunState.FAILED, ""), "", its.clock.now(), its.specs
+        )
     assert its.get(run.id).state is RunState.SUCCEEDED
 
 

@@ -67,6 +67,8 @@ class Scene:
     onset: Seconds
     names: Mapping[str, str]
     """What is shown for a service; those that are not in it are shown as they are."""
+    over: bool = False
+    """The trouble is over: what burned then is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Culprit:
     """Something to look at: a change, or (``change`` None) a dependency that fails.
 
     ``why``: one sentence; ``reasons``: what speaks for it and against it, one sentence each.
+    ``slo``: the objective of its service that burns most, '' when none does.
     """
 
     service: str
@@ -81,6 +84,7 @@ class Culprit:
     score: float
     why: str
     reasons: tuple[str, ...]
+    slo: str = ""
 
 
 def rank(scene: Scene, changes: Sequence[Change], limit: int = 5) -> list[Culprit]:
@@ -128,7 +132,14 @@ def _changed(scene: Scene, steps: Mapping[str, int], change: Change) -> Culprit 
     why = f"{subject(change, scene.names.get(service, service))} {_when(change, early)}"
     related = _related(scene, steps, service)
     said = f"{why}{', and ' if related else ''}{related}."
-    return Culprit(service, change, score, said, (f"{why}.", *_sentences(related), *against))
+    return Culprit(
+        service,
+        change,
+        score,
+        said,
+        (f"{why}.", *_sentences(related), *against),
+        _slo(scene, service),
+    )
 
 
 def subject(change: Change, service: str) -> str:
@@ -162,6 +173,11 @@ def _burns(scene: Scene, service: str) -> Burning | None:
     return max(mine, key=lambda b: b.rate, default=None)
 
 
+def _slo(scene: Scene, service: str) -> str:
+    burning = _burns(scene, service)
+    return burning.slo if burning else ""
+
+
 def _standing(scene: Scene, steps: Mapping[str, int], service: str) -> float:
     fails = steps[service] == 0 or _burns(scene, service) is not None
     if not fails:
@@ -177,14 +193,22 @@ def _failing(scene: Scene, steps: Mapping[str, int], service: str) -> Culprit | 
     related = _related(scene, steps, service)
     why = f"{related[0].upper()}{related[1:]}." if related else ""
     score = 0.5 * _standing(scene, steps, service)
-    return Culprit(service, None, score, why, (why, "No change to it is known from just before."))
+    return Culprit(
+        service,
+        None,
+        score,
+        why,
+        (why, "No change to it is known from just before."),
+        _slo(scene, service),
+    )
 
 
 def _related(scene: Scene, steps: Mapping[str, int], service: str) -> str:
     """Why this service matters: ``checkout depends on payments, whose availability burns 12×``."""
     shown = scene.names.get(service, service)
     burning = _burns(scene, service)
-    burns = f"{burning.what} burns {text.times(burning.rate)}" if burning else ""
+    verb = "burned" if scene.over else "burns"
+    burns = f"{burning.what} {verb} {text.times(burning.rate)}" if burning else ""
     if steps[service] == 0:
         return f"its {burns}" if burns else ""
     caller = _caller(scene, steps, service)

@@ -17,6 +17,7 @@ from watchkeeper.changes.store import Wanted
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.notify import outbox
+from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import Fleet, SloStatus
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import timeline
@@ -160,12 +161,19 @@ def culprits(
     services: Sequence[str],
     onset: Seconds,
     limit: int = 5,
+    end: Seconds | None = None,
 ) -> list[Culprit]:
-    """What to look at first when these services fail since ``onset``; the likeliest first."""
-    scene = scene_of(specs, fleet, services, onset)
-    near = list(suspects.reach(services, scene.depends_on))
-    start, end = onset - suspects.LOOK_BACK, onset + suspects.SLACK
-    wanted = Wanted(services=near, start=start, end=end)
+    """What to look at first when these services fail since ``onset``; the likeliest first.
+
+    ``end``: when the trouble was over. What burned then is told, whatever burns now.
+    """
+    near = list(suspects.reach(services, {n: s.depends_on for n, s in specs.services.items()}))
+    if end is not None:
+        names = [n for n, s in specs.slos.items() if s.service in near]
+        fleet = slo_work.evaluate_fleet(conn, specs, end, names)
+    scene = replace(scene_of(specs, fleet, services, onset), over=end is not None)
+    start, last = onset - suspects.LOOK_BACK, onset + suspects.SLACK
+    wanted = Wanted(services=near, start=start, end=last)
     found = store.find(conn, wanted, limit=MOST) if near else []
     return suspects.rank(scene, found, limit)
 

@@ -65,7 +65,8 @@ class Mitigations:
             newest = store.newest(conn, [m.name for m in fit])
             runs = store.of_incident(conn, incident_id)
             onset = incident.began_at if incident.began_at is not None else incident.declared_at
-            found = changes_work.culprits(conn, specs, fleet, incident.services, onset)
+            end = incident.mitigated_at or incident.resolved_at
+            found = changes_work.culprits(conn, specs, fleet, incident.services, onset, end=end)
         offered = [Offered(m, rules.can_try(m), newest.get(m.name, 0)) for m in fit]
         return FirstAid(incident, found, offered, runs)
 

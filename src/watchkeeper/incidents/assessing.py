@@ -10,7 +10,7 @@ from watchkeeper.incidents import impact as rules
 from watchkeeper.incidents.durations import durations
 from watchkeeper.incidents.impact import Suggestion
 from watchkeeper.incidents.model import Impact, Incident
-from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.clock import MINUTE, Seconds
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.model import Specs
@@ -36,6 +36,9 @@ def measure(
     start, end = rules.interval(incident, now)
     counts = slo_work.minutes_of(conn, specs, names, start, end)
     services = {n: specs.slos[n].service for n in counts}
+    if end * MINUTE < now and counts:
+        # Of one that is over the budget of then, or what it cost would change for ever.
+        fleet = slo_work.evaluate_fleet(conn, specs, end * float(MINUTE), list(counts))
     budgets = {s.name: s.budget.total for s in fleet.statuses if s.name in counts}
     found = rules.assess(incident, counts, services, budgets, specs.services, now)
     took = durations(incident)

@@ -125,7 +125,7 @@ def sentence(impact: Impact) -> str:
     spent = max(impact.budget, key=lambda n: impact.budget[n], default="")
     if spent and impact.budget[spent]:
         said.append(f"{text.percent(impact.budget[spent], 1)} of the budget of {spent} was spent")
-    return "; ".join(said) if said else "Nothing was measured in this time."
+    return "; ".join(said) + "." if said else "Nothing was measured in this time."
 
 
 def suggest(

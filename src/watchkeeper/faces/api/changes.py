@@ -133,6 +133,7 @@ def culprit_json(c: Culprit) -> dict[str, Any]:
         "service": c.service,
         "score": round(c.score, 4),
         "why": c.why,
+        "slo": c.slo or None,
         "reasons": list(c.reasons),
         "change": change_json(c.change) if c.change else None,
     }

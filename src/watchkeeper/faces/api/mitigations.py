@@ -121,6 +121,7 @@ def culprit_json(c: Culprit) -> dict[str, Any]:
         "change": None if c.change is None else c.change.id,
         "score": round(c.score, 3),
         "why": c.why,
+        "slo": c.slo or None,
         "reasons": list(c.reasons),
     }
 

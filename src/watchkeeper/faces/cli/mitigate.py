@@ -43,7 +43,8 @@ def list_(incident_id: int, url: str, token: str | None, as_json: bool) -> None:
         common.emit_json(found)
         return
     for culprit in found["culprits"]:
-        click.echo(f"look at  {culprit['why']}")
+        at = f"change {culprit['change']}" if culprit["change"] else culprit["slo"]
+        click.echo(f"look at  {culprit['why']}{f' ({at})' if at else ''}")
     rows = [(m["name"], m["action"], m["type"], _parameters(m), m["title"])
             for m in found["mitigations"]]  # fmt: skip
     print_columns(("Mitigation", "Action", "Type", "Parameters", "Title"), rows, "none is defined")

@@ -257,7 +257,7 @@ def next_step(story: IncidentStory, specs: Specs, actor: str, now: Seconds) -> t
         title = _title(specs, offered[0].role)
         return f"You are asked to be {title}. Accept it, or say no.", True
     if incident.state is IncidentState.RESOLVED:
-        return "It is over. Write the postmortem while it is fresh.", False
+        return "It is over. What was learnt belongs into its postmortem.", False
     due = incident.update_due_at
     if due is not None and due <= now:
         return f"The status update is {due_words(incident, now)}. Post one, even a short one.", True
@@ -298,7 +298,7 @@ def room(
     query = f"?{urlencode({'kind': only})}" if only else ""
     return RoomView(
         row=row(incident, story.roles, specs, now),
-        meaning=MEANING[incident.state],
+        meaning="" if incident.state is IncidentState.RESOLVED else MEANING[incident.state],
         next=say,
         urgent=urgent,
         due="" if incident.update_due_at is None else words.clock(incident.update_due_at),

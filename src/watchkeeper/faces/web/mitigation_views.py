@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from watchkeeper.changes.culprits import Culprit
 from watchkeeper.faces.mitigations import FirstAid, Offered
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.words import Badge
@@ -77,9 +78,10 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class AidView:
-    """First aid for an incident: shown before anything else while users are hurt."""
+    """First aid for an incident: shown before anything else while users are hurt. ``culprits``:
+    (sentence, address of the change or objective)."""
 
-    culprits: Sequence[str]
+    culprits: Sequence[tuple[str, str]]
     choices: Sequence[Choice]
     runs: Sequence[RunView]
     more: int
@@ -108,12 +110,19 @@ def aid(found: FirstAid, now: Seconds) -> AidView:
     """What to look at and what to try."""
     over = (IncidentState.RESOLVED, IncidentState.MITIGATED)
     return AidView(
-        culprits=[c.why for c in found.culprits[:4]],
+        culprits=[(c.why, _where(c)) for c in found.culprits[:4]],
         choices=[choice(o) for o in found.offered],
         runs=[run(r, now) for r in found.runs[:MOST_RUNS]],
         more=max(0, len(found.runs) - MOST_RUNS),
         hurt=found.incident.state not in over,
     )
+
+
+def _where(its: Culprit) -> str:
+    """The page of the change, else of the objective that burns."""
+    if its.change is not None:
+        return f"/changes/{its.change.id}"
+    return words.slo_url(its.slo) if its.slo else ""
 
 
 def choice(offered: Offered) -> Choice:

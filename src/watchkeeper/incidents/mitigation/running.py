@@ -104,7 +104,7 @@ class Runner:
         for wait in (0.5, 1.0, 2.0, 4.0, None):
             try:
                 with self.db.write() as conn:
-                    work.finish(conn, run, outcome, tape.text(), self.clock.now())
+                    work.finish(conn, run, outcome, tape.text(), self.clock.now(), self.specs())
                 return
             except StoreError as error:
                 log.error("the end of run %s is not recorded yet: %s", run.id, error)

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from watchkeeper.changes import work as changes_work
+from watchkeeper.changes.model import ChangeKind, Intent, Told
+from watchkeeper.changes.model import Outcome as ChangeOutcome
 from watchkeeper.incidents import rules as incident_rules
 from watchkeeper.incidents import store as incidents
 from watchkeeper.incidents.assessing import affected
@@ -26,6 +29,9 @@ from watchkeeper.slo import work as slo_work
 from watchkeeper.spec.model import Specs
 from watchkeeper.spec.response import MitigationDefinition
 
+CHANGES = {"revert": ChangeKind.DEPLOYMENT, "flag": ChangeKind.FLAG,
+           "scale": ChangeKind.INFRASTRUCTURE, "fail-over": ChangeKind.INFRASTRUCTURE}  # fmt: skip
+"""What kind of change a mitigation of these actions makes; others change nothing that lasts."""
 AGAIN = 60.0
 """Seconds between two looks into a ledger that knows too little."""
 
@@ -151,8 +157,10 @@ def give_up(conn: Connection, now: Seconds) -> list[Run]:
     return found
 
 
-def finish(conn: Connection, run: Run, outcome: Outcome, output: str, now: Seconds) -> bool:
-    """Record how a run ended, by the server that carried it out.
+def finish(
+    conn: Connection, run: Run, outcome: Outcome, output: str, now: Seconds, specs: Specs
+) -> bool:
+    """Record how a run ended, by the server that carried it out; what it changed is a change.
 
     One that was held to be gone and was not records it too: that is the truth, and nobody else
     has run it. False when it is not that server's run.
@@ -162,8 +170,29 @@ def finish(conn: Connection, run: Run, outcome: Outcome, output: str, now: Secon
         return False
     if held.state not in (RunState.RUNNING, RunState.UNKNOWN):
         return False
-    _end(conn, replace(held, output=output, ended_at=now), outcome, now)
+    after = _end(conn, replace(held, output=output, ended_at=now), outcome, now)
+    _record_change(conn, after, specs, now)
     return True
+
+
+def _record_change(conn: Connection, run: Run, specs: Specs, now: Seconds) -> None:
+    """What a run changed is in the record of changes: charts mark it, causes weigh it."""
+    kind = CHANGES.get(run.action)
+    incident = incidents.get(conn, run.incident_id)
+    if kind is None or incident is None or run.dry_run or run.state is not RunState.SUCCEEDED:
+        return
+    defined = specs.response.mitigations.get(run.mitigation)
+    own = defined.services if defined else ()
+    started = run.started_at if run.started_at is not None else run.requested_at
+    told = Told(
+        summary=f"{rules.with_values(run.title, run.values, False)} in incident {incident.id}",
+        kind=kind, intent=Intent.RELIABILITY,
+        services=tuple(s for s in incident.services if s in own) or own or incident.services,
+        started_at=started, ended_at=max(now, started), outcome=ChangeOutcome.SUCCEEDED,
+        source="mitigation", key=f"mitigation-{run.id}", reporter=run.by, at=now,
+        labels={"incident": str(incident.id), "mitigation": run.mitigation, "run": str(run.id)},
+    )  # fmt: skip
+    changes_work.record(conn, told, changes_work.OURS, run.by, specs, now)
 
 
 def _end(conn: Connection, run: Run, outcome: Outcome, now: Seconds) -> Run:
