@@ -71,7 +71,7 @@ def test_a_change_is_pointed_at_and_taken_back_while_another_watches(
         two.goto(f"{place.url}/incidents/{number}")
         one.goto(f"{place.url}/incidents/{number}")
         expect(one.locator(".aid")).to_contain_text(
-            re.compile("Payments 2.4.1 went out 2 m before")
+            re.compile("Payments 2.4.1 went out 2\u00a0m before")
         )
         assert one.locator(".mits li b").all_text_contents() == ["Revert", "Note"]
         one.get_by_role("link", name="Run… Revert").click()

@@ -19,6 +19,8 @@ from watchkeeper.incidents import impact
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.model import Incident, IncidentState
 from watchkeeper.kernel.errors import UserError
+from watchkeeper.measure.model import Batch, Count
+from watchkeeper.slo import work as slo_work
 from watchkeeper.spec.findings import Place as Where
 from watchkeeper.spec.model import ServiceDefinition
 
@@ -122,4 +124,22 @@ def test_it_is_measured_in_the_ledger_and_a_person_may_know_better(tmp_path: Pat
     assert "about 4,000 users" in impact.sentence(said)
     its.override(made.id, "users", "", "", ANN)
     assert its.impact(made.id).overrides == {}
+    place.db.close()
+
+
+def test_what_one_that_is_over_cost_does_not_change_with_what_comes_later(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    its = Incidents(place.db, place.board, place.world.clock, SITE)
+    made = its.declare("Half fails", "SEV2", ANN, slos=(SLO,), began_at=NOW - 1380 * 60)
+    its.set_times(made.id, {"mitigated_at": NOW}, "the log", ANN)
+    then = its.impact(made.id)
+    sli = place.world.specs.slos[SLO].sli
+    assert sli is not None
+    later = [Count(sli.key, int(NOW // 60) + m, 5_000, 5_000) for m in range(60)]
+    with place.db.write() as conn:
+        slo_work.record_batch(conn, place.world.specs, Batch(later), NOW + 3600)
+        fleet = slo_work.evaluate_fleet(conn, place.world.specs, NOW + 3600)
+    place.world.clock.advance(3600)
+    place.board.post(specs=place.world.specs, fleet=fleet, ticked_at=NOW + 3600)
+    assert its.impact(made.id) == then
     place.db.close()

@@ -128,7 +128,9 @@ def _who(page: Page, now: Seconds) -> str:
         return f"{page.resolved_by}, after {text.duration(took)}"
     if page.state is PageState.ACKED:
         return page.acked_by
-    return words.plural(page.calls, "call") + " so far" if page.calls else "about to call"
+    if page.calls:
+        return words.plural(page.calls, "call") + " so far"
+    return "about to call" if page.urgency == "page" else "nobody is woken by a ticket"
 
 
 def _next(page: Page, now: Seconds) -> str:
