@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -71,7 +73,8 @@ def test_the_provider_gets_the_key_and_nothing_of_ours_keeps_it(
     provider.mode = "ok"
     its.run(120)
     said = asked(its, "/api/v1/pages/1", "/api/v1/deliveries", "/api/v1/contacts",
-                 "/api/v1/drills/proofs", "/pages/1", "/reach")  # fmt: skip
+                 "/api/v1/drills/proofs", "/pages/1", "/reach",
+                 "/reach/contacts.csv", "/reach/messages.csv", "/oncall/policies.csv")  # fmt: skip
     db.close()
 
     assert [body["routing_key"] for body in provider.taken[:1]] == [KEY]
@@ -103,10 +106,19 @@ def test_a_key_that_was_written_in_the_clear_is_shown_nowhere(tmp_path: Path) ->
 
     said = asked(its, "/api/v1/pages/1", "/api/v1/deliveries", "/api/v1/contacts",
                  "/api/v1/channels", "/api/v1/drills/proofs", "/api/v1/escalation-policies",
-                 "/pages/1", "/alerts/1", "/alerts", "/oncall", "/reach")  # fmt: skip
+                 "/pages/1", "/alerts/1", "/alerts", "/oncall", "/reach", "/reach/contacts.csv",
+                 "/reach/messages.csv", "/oncall/policies.csv")  # fmt: skip
     db.close()
 
     assert "…cdef" in said[1]
+    contacts, messages, policies = (list(csv.DictReader(io.StringIO(t))) for t in said[-3:])
+    assert [
+        (c["user"], c["channel"], c["address"][-5:]) for c in contacts if c["user"] == "ann"
+    ] == [("ann", "push", "…cdef")]
+    assert messages[0]["state"] == "sent"
+    assert [(p["step"], p["after_seconds"], p["calls"]) for p in policies] == [
+        ("1", "0.0", "Channel push"), ("2", "300.0", "User Ann"),
+    ]  # fmt: skip
     assert [text for text in said if KEY in text] == []
 
 

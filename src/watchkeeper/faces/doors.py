@@ -105,6 +105,7 @@ TABLE: Sequence[Row] = (
     ("POST", "/oncall/schedules/{name:path}/handoff", RESPOND, "schedule:name"),
     ("GET", "/oncall/schedules/{name:path}", READ),
     ("GET", "/oncall/policies", READ),
+    ("GET", "/oncall/policies.csv", READ),
     ("GET", "/oncall/policies/{name:path}", READ),
     ("GET", "/drills", READ),
     ("GET", "/drills.csv", READ),
@@ -113,6 +114,8 @@ TABLE: Sequence[Row] = (
     ("GET", "/load.csv", READ),
     ("GET", "/load.json", READ),
     ("GET", "/reach", READ),
+    ("GET", "/reach/contacts.csv", READ),
+    ("GET", "/reach/messages.csv", READ),
     ("POST", "/reach/test", EDIT),
     ("POST", "/reach/{act}", RESPOND),
     ("GET", "/inbox", RESPOND),  # it shows one-tap links, which acknowledge

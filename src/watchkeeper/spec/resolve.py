@@ -38,7 +38,7 @@ from watchkeeper.spec.openslo import (
 )
 from watchkeeper.spec.policies import policy_of
 from watchkeeper.spec.reader import Reader, dangling
-from watchkeeper.spec.response_read import resolve_response
+from watchkeeper.spec.response_read import known_severities, resolve_response
 
 
 def resolve(read: Read, own: Native) -> Specs:
@@ -73,6 +73,8 @@ def resolve(read: Read, own: Native) -> Specs:
     }
     duty = resolve_duty(own.duty, services, own.teams, measured)
     response = resolve_response(own.response, duty)
+    for mirror, _ in own.duty.mirrored:
+        known_severities(mirror, response.severities)
     return Specs(
         sources, slos, services, own.teams, own.journeys, policies, duty, response,
         own.duty.budgets, own.duty.reviews,

@@ -10,7 +10,7 @@ from typing import Any
 from watchkeeper.spec.duty import ChannelType, Duty, EscalationTarget
 from watchkeeper.spec.duty_fields import DutyRead, begin, delay, items, reference
 from watchkeeper.spec.duty_people import read_targets
-from watchkeeper.spec.reader import Reader
+from watchkeeper.spec.reader import Reader, did_you_mean
 from watchkeeper.spec.response import (
     DAY,
     ROLES,
@@ -182,7 +182,7 @@ def _roles(
             title=item.text("title", required=usual is None) or base.title,
             description=item.text("description") or base.description,
             targets=read_targets(item, "targets", duty),
-            severities=_known(item, severities) if item.has("severities") else wanted,
+            severities=known_severities(item, severities) if item.has("severities") else wanted,
         )
     if found and COMMANDER not in found:
         spec.fault(
@@ -192,7 +192,8 @@ def _roles(
     return found
 
 
-def _known(item: Reader, severities: Mapping[str, SeverityDefinition]) -> tuple[str, ...]:
+def known_severities(item: Reader, severities: Mapping[str, SeverityDefinition]) -> tuple[str, ...]:
+    """The ``severities`` that are named and defined; others are pointed out."""
     found = []
     for at, name in items(item, "severities"):
         if name in severities:
@@ -200,7 +201,7 @@ def _known(item: Reader, severities: Mapping[str, SeverityDefinition]) -> tuple[
             continue
         at.fault(
             "dangling", f"there is no severity '{name}'", f"one of: {', '.join(severities)}",
-            "define it, or mend 'severities'",
+            did_you_mean(name, severities) or "define it, or mend 'severities'",
         )  # fmt: skip
     return tuple(found)
 

@@ -14,11 +14,12 @@ from starlette.routing import BaseRoute, Route
 from watchkeeper.access.model import Permission, Principal
 from watchkeeper.faces.duty import Duty
 from watchkeeper.faces.guard import same_origin
+from watchkeeper.faces.reaching import proofs_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import duty_rota as rota
 from watchkeeper.faces.web import duty_views as views
 from watchkeeper.faces.web import words
-from watchkeeper.faces.web.acting import allowed
+from watchkeeper.faces.web.acting import allowed, as_csv
 from watchkeeper.faces.web.drills import drill_routes
 from watchkeeper.faces.web.load_page import load_routes
 from watchkeeper.faces.web.oncall_now import oncall_routes
@@ -27,11 +28,14 @@ from watchkeeper.faces.web.render import Pages
 from watchkeeper.faces.web.routes import Handlers, read_form
 from watchkeeper.faces.web.schedules import schedule_routes
 from watchkeeper.faces.web.shifts import shift_routes
+from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
 from watchkeeper.notify.outbox import Delivery
 from watchkeeper.spec.duty import ChannelType
 
 Form = Mapping[str, str]
+MOST_EXPORTED = 1_000
+"""Messages in a file, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,29 @@ class DutyHandlers:
             said=said,
         )
 
+    def contacts_file(self, request: Request) -> Response:
+        """How people are reached, as CSV."""
+        rows = [
+            (c.user, c.channel, self.duty.shown(c.channel, c.address), _time(c.verified_at),
+             _time(c.drilled_at), c.last.state if c.last else "", c.last.outcome if c.last else "")
+            for c in proofs_of(self.duty).contacts
+        ]  # fmt: skip
+        head = ("user", "channel", "address", "verified_at", "drilled_at", "last_state",
+                "last_outcome")  # fmt: skip
+        return as_csv("contacts", head, rows)
+
+    def messages_file(self, request: Request) -> Response:
+        """The newest messages and what came of them, as CSV."""
+        rows = [
+            (d.id, iso(d.due_at), _time(d.sent_at), str(d.kind), d.user, d.channel,
+             d.address, d.state, d.attempts, d.outcome,
+             d.content.get("title", ""), d.page_id or "")
+            for d in self.duty.deliveries(limit=MOST_EXPORTED)
+        ]  # fmt: skip
+        head = ("id", "due_at", "sent_at", "kind", "user", "channel", "address", "state",
+                "attempts", "outcome", "title", "page")  # fmt: skip
+        return as_csv("messages", head, rows)
+
     def reach_do(self, request: Request, form: Form) -> Response:
         """Send a test or a code, or take a code."""
         user, channel, address = (form.get(k, "") for k in ("user", "channel", "address"))
@@ -151,6 +178,10 @@ class DutyHandlers:
         rows = [d for name in names for d in self.duty.deliveries(name, 100) if d.sent_at]
         rows.sort(key=lambda d: (d.sent_at or 0.0, d.id), reverse=True)
         return self.pages.page(request, "inbox.html", "inbox", messages=[_message(d) for d in rows])
+
+
+def _time(at: Seconds | None) -> str:
+    return "" if at is None else iso(at)
 
 
 def _message(row: Delivery) -> InboxMessage:
@@ -207,6 +238,8 @@ def duty_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
         *drill_routes(duty, services),
         *load_routes(duty, services),
         Route("/reach", page(its.reach)),
+        Route("/reach/contacts.csv", page(its.contacts_file)),
+        Route("/reach/messages.csv", page(its.messages_file)),
         Route("/reach/{act}", posted(its.reach_do), methods=["POST"]),
         Route("/inbox", page(its.inbox)),
     ]

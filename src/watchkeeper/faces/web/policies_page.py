@@ -20,13 +20,13 @@ from watchkeeper.faces.reaching import PolicyView, proofs_of
 from watchkeeper.faces.services import Services
 from watchkeeper.faces.web import change_form, words
 from watchkeeper.faces.web import duty_calendar as cal
-from watchkeeper.faces.web.acting import Acting, allowed, sorry
+from watchkeeper.faces.web.acting import Acting, allowed, as_csv, sorry
 from watchkeeper.faces.web.policy_graph import Graph, Node, graph
 from watchkeeper.faces.web.reached import proof_badge
 from watchkeeper.faces.web.readers import known_zone, zone_of
 from watchkeeper.faces.web.words import Badge
 from watchkeeper.kernel import text
-from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.oncall.calling import Changes, people
 from watchkeeper.oncall.foretell import Told
@@ -164,6 +164,21 @@ class PolicyHandlers(Acting):
         return self.pages.page(request, "policies.html", "oncall", rows=rows,
                                headline=_headline(rows))  # fmt: skip
 
+    def export(self, _: Request) -> Response:
+        """Every step of every policy, as CSV."""
+        specs, rows = self.duty.specs(), []
+        for view in proofs_of(self.duty).policies:
+            its, due = view.definition, 0.0
+            proved = iso(view.proved_at) if view.proved_at is not None else ""
+            for number, step in enumerate(its.steps, 1):
+                called = ", ".join(target_words(t, specs) for t in step.targets)
+                rows.append((its.name, its.display_name, its.team, number, due, called,
+                             its.repeat, proved))  # fmt: skip
+                due += step.wait
+        head = ("name", "display_name", "team", "step", "after_seconds", "calls", "repeat",
+                "proved_at")  # fmt: skip
+        return as_csv("escalation-policies", head, rows)
+
     def _row(self, view: PolicyView, specs: Specs, now: Seconds) -> PolicyRow:
         its = view.definition
         steps, due = [], 0.0
@@ -246,5 +261,6 @@ def policy_routes(duty: Duty, services: Services) -> Sequence[BaseRoute]:
     its = PolicyHandlers(duty, services)
     return [
         Route("/oncall/policies", its.shown(its.all)),
+        Route("/oncall/policies.csv", its.shown(its.export)),
         Route("/oncall/policies/{name:path}", its.shown(its.one)),
     ]
