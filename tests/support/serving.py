@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tests.support.forked import Forked
 from tests.support.processes import answers, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -26,23 +27,20 @@ class Serve:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "serve.log"
-        self.command = [sys.executable, "-m", "watchkeeper.faces.cli.main", "serve"]
-        self.command += ["--specs", str(specs), "--db", db, "--port", str(self.port)]
-        self.command += ["--interval", str(interval)]
+        self.words = ["serve", "--specs", str(specs), "--db", db, "--port", str(self.port)]
+        self.words += ["--interval", str(interval)]
         self.options: list[str] = ["--anonymous-write"]
         self.environment: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self, wait: bool = True) -> None:
         """Start; with ``wait``, return once it is ready."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **self.environment}
-        self._process = subprocess.Popen(
-            [*self.command, *self.options],
-            stdout=self.log.open("ab"),
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-        )
+        words = [*self.words, *self.options]
+        if "LD_PRELOAD" in environment:  # which only a new program heeds
+            self._process = _command(words, self.log, environment)
+        else:
+            self._process = Forked(words, self.log, environment)
         if wait:
             self.wait_ready()
 
@@ -87,6 +85,17 @@ class Serve:
     def tail(self) -> str:
         """The end of its log."""
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+
+def _command(words: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "watchkeeper.faces.cli.main", *words],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
 
 
 @contextlib.contextmanager
