@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cached_property
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asked
 
 from watchkeeper.access.model import Scope
 from watchkeeper.engine.loop import Loop
@@ -134,9 +137,33 @@ def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:
         *whatif_routes(services),
         *duty_routes(duty, services),
         *causes_routes(services),
-        Mount("/api", build_api(services, duty)),
+        Mount("/api", WhenAsked(lambda: build_api(services, duty))),
         *build_web(services),
     ]
+
+
+class WhenAsked:
+    """An application that is built when it is first asked for something.
+
+    To build the API takes as long as many requests do; a server is ready without it.
+    """
+
+    def __init__(self, build: Callable[[], Starlette]) -> None:
+        self._build = build
+
+    @cached_property
+    def app(self) -> Starlette:
+        """What answers."""
+        return self._build()
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Of the application."""
+        return self.app.routes
+
+    async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self.app(scope, receive, send)
 
 
 async def _our_error(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import logging
 import os
@@ -100,7 +101,13 @@ def serve(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     where = url or f"http://{host}:{port}"
     deadman = _deadman(heartbeat_url, heartbeat_private)
-    _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where, deadman)
+    # What is loaded stays: to look through it for garbage meanwhile, or at any collection from
+    # then on, would find none.
+    gc.disable()
+    try:
+        _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where, deadman)
+    finally:
+        gc.enable()
 
 
 def _deadman(url: str | None, private: bool) -> DeadMan | None:
@@ -173,6 +180,8 @@ def _run(
             err=True,
         )
         _offer_setup(database, url, clock.now())
+        gc.freeze()
+        gc.enable()
         run(app, host, port)
 
 
