@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 ASSETS := $(wildcard scripts/build_assets* scripts/assets/*)
 
-.PHONY: help setup parts demo test fuzz check format bench docs lock clean
+.PHONY: help setup parts ready demo test fuzz check format bench docs lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,10 +22,14 @@ parts: ## Install the Debian programs that the tests need (as root), or say whic
 demo: setup ## Run the demo shop and watch it (DEMO_SECONDS=120 ends by itself)
 	@$(PY) -m demo.run
 
-test: setup parts ## Run every check and every test (ARGS='-k name' picks some)
+# What comes from Debian is installed beside what comes for Python.
+ready:
+	@$(MAKE) --no-print-directory -j2 setup parts
+
+test: ready ## Run every check and every test (ARGS='-k name' picks some)
 	@PY=$(PY) bash scripts/test.sh $(ARGS)
 
-fuzz: setup parts ## Run the tests with examples that were never tried before
+fuzz: ready ## Run the tests with examples that were never tried before
 	@WATCHKEEPER_EXAMPLES=fuzz PY=$(PY) bash scripts/test.sh $(ARGS)
 
 check: setup ## Formatting, lint, types, order of rooms

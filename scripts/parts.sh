@@ -40,7 +40,6 @@ missing() {
 }
 
 mapfile -t packages < <(missing)
-if [ "${1:-test}" = test ]; then bash scripts/synapse.sh; fi
 [ "${#packages[@]}" -gt 0 ] || exit 0
 if ! has apt-get; then
     fail "these programs are missing: ${packages[*]}" "Install them with your package manager; the names are Debian's."
