@@ -30,6 +30,7 @@ from watchkeeper.kernel.clock import Seconds
 from watchkeeper.postmortems.marks import STRONG
 from watchkeeper.postmortems.recurrence import Kinship, Traits
 from watchkeeper.store import metadata
+from watchkeeper.store.asking import among
 from watchkeeper.store.writing import insert_new, insert_rows, upsert
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
@@ -190,12 +191,8 @@ def of_incident(conn: Connection, incident_id: int) -> list[Recurrence]:
 
 def since(conn: Connection, incident_ids: Sequence[int]) -> list[Recurrence]:
     """Incidents that are one of these again, the oldest first."""
-    found: list[Recurrence] = []
-    for start in range(0, len(incident_ids), 500):
-        some = list(incident_ids[start : start + 500])
-        query = select(recurrence).where(recurrence.c.of.in_(some))
-        found += _found(conn.execute(query.order_by(recurrence.c.incident_id)).mappings())
-    return found
+    query = select(recurrence).where(among(conn, recurrence.c.of, incident_ids))
+    return _found(conn.execute(query.order_by(recurrence.c.incident_id)).mappings())
 
 
 def between(conn: Connection, since: Seconds, until: Seconds) -> list[Recurrence]:
@@ -207,37 +204,25 @@ def between(conn: Connection, since: Seconds, until: Seconds) -> list[Recurrence
 
 def past(conn: Connection, incident_ids: Sequence[int]) -> dict[int, Past]:
     """These incidents, by id."""
-    found: dict[int, Past] = {}
     c = incident_table.c
-    for start in range(0, len(incident_ids), 500):
-        some = list(incident_ids[start : start + 500])
-        query = select(c.id, c.title, _CAME, c.drill).where(c.id.in_(some))
-        found.update((row.id, Past(*row)) for row in conn.execute(query).all())
-    return found
+    query = select(c.id, c.title, _CAME, c.drill).where(among(conn, c.id, incident_ids))
+    return {row.id: Past(*row) for row in conn.execute(query).all()}
 
 
 def of_incidents(conn: Connection, incident_ids: Sequence[int]) -> list[tuple[Recurrence, Seconds]]:
     """What these are again, each with the time at which that one came."""
-    found: list[tuple[Recurrence, Seconds]] = []
-    c = incident_table.c
-    for start in range(0, len(incident_ids), 500):
-        some = list(incident_ids[start : start + 500])
-        query = select(recurrence, _CAME).join(incident_table, c.id == recurrence.c.of)
-        rows = list(conn.execute(query.where(recurrence.c.incident_id.in_(some))).mappings())
-        found += zip(_found(rows), (float(r["came"]) for r in rows), strict=True)
-    return found
+    query = select(recurrence, _CAME).join(incident_table, incident_table.c.id == recurrence.c.of)
+    query = query.where(among(conn, recurrence.c.incident_id, incident_ids))
+    rows = list(conn.execute(query).mappings())
+    return list(zip(_found(rows), (float(r["came"]) for r in rows), strict=True))
 
 
 def with_strong_marks(conn: Connection, incident_ids: Sequence[int]) -> set[int]:
     """Those of these incidents that would be known again for sure."""
-    found: set[int] = set()
     c = incident_mark.c
     strong = or_(*(c.mark.like(f"{kind}:%") for kind in STRONG))
-    for start in range(0, len(incident_ids), 500):
-        some = list(incident_ids[start : start + 500])
-        query = select(c.incident_id).where(c.incident_id.in_(some), strong).distinct()
-        found.update(int(i) for i in conn.execute(query).scalars())
-    return found
+    query = select(c.incident_id).where(among(conn, c.incident_id, incident_ids), strong)
+    return set(conn.execute(query.distinct()).scalars())
 
 
 def _values(made: Recurrence) -> dict[str, Any]:
