@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 import watchkeeper
 from watchkeeper.kernel.errors import StoreError, UserError
 from watchkeeper.store import Database, metadata, timeline
+from watchkeeper.store.asking import among
 
 ROOMS = [
     importlib.import_module(module.name)
@@ -215,3 +216,16 @@ def test_a_password_in_the_url_is_not_shown(postgres_url: str) -> None:
     db = Database.open(postgres_url.replace("wk@", "wk:hush@"))
     assert "hush" not in db.url
     db.close()
+
+
+def test_rows_are_found_among_none_one_and_thousands_of_ids(db: Database) -> None:
+    with db.write() as conn:
+        for kind in ("a", "b", "c"):
+            write_event(conn, kind)
+    with db.read() as conn:
+        first = timeline.read(conn)[0].id
+        c = timeline.event.c
+        for ids in ([], [first], [first + 2, first, first], range(first, first + 40_000)):
+            query = select(c.id).where(among(conn, c.id, ids)).order_by(c.id)
+            found = [int(i) for i in conn.execute(query).scalars()]
+            assert found == sorted(i for i in set(ids) if i < first + 3)

@@ -39,6 +39,7 @@ from watchkeeper.incidents.model import (
 )
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.asking import among
 from watchkeeper.store.writing import insert_rows, upsert
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
@@ -172,11 +173,7 @@ def get(conn: Connection, incident_id: int, *, lock: bool = False) -> Incident |
 
 def by_ids(conn: Connection, ids: Sequence[int]) -> dict[int, Incident]:
     """Those of these that there are, by id."""
-    found: dict[int, Incident] = {}
-    for start in range(0, len(ids), 500):
-        query = select(incident).where(incident.c.id.in_(list(ids[start : start + 500])))
-        found.update({i.id: i for i in _incidents(conn, query)})
-    return found
+    return {its.id: its for its in some(conn, ids)}
 
 
 def find(
@@ -223,11 +220,8 @@ def due(conn: Connection, now: Seconds, limit: int = 100) -> list[Incident]:
 
 def some(conn: Connection, ids: Sequence[int]) -> list[Incident]:
     """These incidents, in order of their ids."""
-    found: list[Incident] = []
-    for start in range(0, len(ids), 500):
-        query = select(incident).where(incident.c.id.in_(ids[start : start + 500]))
-        found += _incidents(conn, query.order_by(incident.c.id))
-    return found
+    query = select(incident).where(among(conn, incident.c.id, ids))
+    return _incidents(conn, query.order_by(incident.c.id))
 
 
 def every(conn: Connection) -> list[Incident]:
@@ -255,10 +249,9 @@ def roles_of(conn: Connection, ids: Sequence[int]) -> dict[int, list[RoleHolding
     """Who has which role in each of these incidents."""
     found: dict[int, list[RoleHolding]] = {}
     c = incident_role.c
-    for start in range(0, len(ids), 500):
-        query = select(incident_role).where(c.incident_id.in_(ids[start : start + 500]))
-        for row in conn.execute(query.order_by(c.since, c.role)).mappings():
-            found.setdefault(int(row["incident_id"]), []).append(RoleHolding(**row))
+    query = select(incident_role).where(among(conn, c.incident_id, ids))
+    for row in conn.execute(query.order_by(c.since, c.role)).mappings():
+        found.setdefault(int(row["incident_id"]), []).append(RoleHolding(**row))
     return found
 
 
@@ -323,11 +316,9 @@ def entries_of(
     """Entries of these kinds by incident, in order of their numbers."""
     found: dict[int, list[Entry]] = {}
     c, wanted = incident_entry.c, [str(k) for k in kinds]
-    for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        query = select(incident_entry).where(c.incident_id.in_(part), c.kind.in_(wanted))
-        for row in conn.execute(query.order_by(c.incident_id, c.number)).mappings():
-            found.setdefault(int(row["incident_id"]), []).append(_entry(row))
+    query = select(incident_entry).where(among(conn, c.incident_id, ids), c.kind.in_(wanted))
+    for row in conn.execute(query.order_by(c.incident_id, c.number)).mappings():
+        found.setdefault(int(row["incident_id"]), []).append(_entry(row))
     return found
 
 
@@ -378,18 +369,16 @@ def _incidents(conn: Connection, query: Select[Any]) -> list[Incident]:
     # By position: looking each column up by its name takes longer than all else, for a thousand.
     names = query.selected_columns.keys()
     rows = [dict(zip(names, row, strict=True)) for row in conn.execute(query).all()]
-    parts = _parts(conn, [row["id"] for row in rows])
+    parts = _parts(conn, [row["id"] for row in rows]) if rows else {}
     return [_incident(row, parts.get(row["id"], {})) for row in rows]
 
 
 def _parts(conn: Connection, ids: Sequence[int]) -> dict[int, dict[str, list[str]]]:
     found: dict[int, dict[str, list[str]]] = {}
     c = incident_part.c
-    for start in range(0, len(ids), 500):
-        query = select(c.incident_id, c.kind, c.name)
-        query = query.where(c.incident_id.in_(ids[start : start + 500]))
-        for number, kind, name in conn.execute(query.order_by(*query.selected_columns)).all():
-            found.setdefault(number, {}).setdefault(kind, []).append(name)
+    query = select(c.incident_id, c.kind, c.name).where(among(conn, c.incident_id, ids))
+    for number, kind, name in conn.execute(query.order_by(*query.selected_columns)).all():
+        found.setdefault(number, {}).setdefault(kind, []).append(name)
     return found
 
 
