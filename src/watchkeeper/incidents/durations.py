@@ -49,4 +49,6 @@ def between(
 
 
 def _between(start: Seconds | None, end: Seconds | None) -> float | None:
-    return None if start is None or end is None else max(0.0, end - start)
+    if start is None or end is None:
+        return None
+    return end - start if end > start else 0.0

@@ -13,6 +13,8 @@ from watchkeeper.postmortems.figures import Happened, Promised
 from watchkeeper.postmortems.model import ActionState
 from watchkeeper.postmortems.store_items import action_item
 
+_STATES = {str(state): state for state in ActionState}
+
 
 def happened(
     conn: Connection, since: Seconds, until: Seconds, service: str = "", severity: str = ""
@@ -61,6 +63,6 @@ def promised(conn: Connection, since: Seconds, until: Seconds) -> list[Promised]
     query = select(c.created_at, c.state, c.due_at, c.done_at, c.type)
     query = query.where(c.created_at >= since, c.created_at < until)
     return [
-        Promised(made, ActionState(state), due, done, kind)
+        Promised(made, _STATES[state], due, done, kind)
         for made, state, due, done, kind in conn.execute(query).all()
     ]
