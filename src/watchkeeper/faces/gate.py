@@ -31,7 +31,6 @@ from watchkeeper.spec.model import Specs
 
 T = TypeVar("T")
 PROVEN_AT_ONCE = 2_000
-_NOTHING = Fleet((), 0.0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,22 @@ class Replayed:
     broken: Sequence[Proof]
 
 
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """What follows from one evaluation: the statuses in order, standings once they are asked."""
+
+    fleet: Fleet
+    specs: Specs
+    by_slo: StatusesOf
+    standings: dict[str, Sequence[Standing]] = field(default_factory=dict)
+
+
 @dataclass
 class Gate:
     """The use cases of budget policies."""
 
     duty: Duty
-    _fleet: Fleet = field(default=_NOTHING, repr=False)
-    _by_slo: StatusesOf = field(default_factory=dict, repr=False)
+    _evaluated: _Evaluated | None = field(default=None, repr=False)
     _uids: Unique = field(default_factory=Unique, repr=False)
 
     def specs(self) -> Specs:
@@ -68,10 +76,14 @@ class Gate:
 
     def by_slo(self) -> StatusesOf:
         """The statuses of each objective, put in order once for each evaluation."""
-        fleet = self.duty.board.posting.fleet
-        if fleet is not self._fleet:
-            self._by_slo, self._fleet = rules.by_definition(fleet.statuses), fleet
-        return self._by_slo
+        return self._latest().by_slo
+
+    def _latest(self) -> _Evaluated:
+        fleet, specs, held = self.duty.board.posting.fleet, self.specs(), self._evaluated
+        if held is None or held.fleet is not fleet or held.specs is not specs:
+            held = _Evaluated(fleet, specs, rules.by_definition(fleet.statuses))
+            self._evaluated = held
+        return held
 
     # -- asking
     def check(self, question: Question) -> Future[Decision]:
@@ -81,8 +93,7 @@ class Gate:
 
     def asked(self, question: Question) -> Asked:
         """A question with how the budgets stand that decide it now. Raises NotFound."""
-        standings = work.standings_for(self.specs(), question.service, self.by_slo())
-        return Asked(question, standings, self._uids())
+        return Asked(question, self.standings(question.service), self._uids())
 
     def check_many(self, asked: Sequence[Asked]) -> Future[list[Decision]]:
         """Decide several questions in one transaction."""
@@ -91,7 +102,12 @@ class Gate:
 
     def standings(self, service: str) -> Sequence[Standing]:
         """How the budgets stand that rule a service's releases. Raises NotFound."""
-        return work.standings_for(self.specs(), service, self.by_slo())
+        latest = self._latest()
+        found = latest.standings.get(service)
+        if found is None:
+            found = work.standings_for(latest.specs, service, latest.by_slo)
+            latest.standings[service] = found
+        return found
 
     def watch(self, service: str, since: Seconds) -> Watched:
         """Whether a release that began at ``since`` burns more than before. Raises NotFound."""

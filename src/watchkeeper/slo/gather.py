@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from watchkeeper.kernel.clock import Minute
+from watchkeeper.kernel.courtesy import politely
 from watchkeeper.slo import checks, exhaustion, ledger
 from watchkeeper.slo.fleet import OWN, Readings, Subject, rate_row
 from watchkeeper.slo.ledger_bulk import edges_many
@@ -224,7 +225,7 @@ def steady(
 ) -> dict[int, list[str]]:
     """Warnings for SLIs whose share of bad events never changes, confirmed hour by hour."""
     warned: dict[int, list[str]] = {}
-    for j in np.flatnonzero(checks.may_be_constant(found.readings)).tolist():
+    for j in politely(np.flatnonzero(checks.may_be_constant(found.readings)).tolist()):
         end = bounds[j].end - bounds[j].end % 60
         edges = end - np.arange(checks.CONSTANT_DAYS * 24, -1, -1, dtype=np.int64) * 60
         cum = View(reader(conn, subjects[j].sli_id), found.terms[j]).cum(edges)

@@ -16,6 +16,7 @@ import numpy as np
 from sqlalchemy import Connection, Table, func, select, text
 
 from watchkeeper.kernel.clock import HOUR_MINUTES as HOUR
+from watchkeeper.kernel.courtesy import politely
 from watchkeeper.slo import ledger
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours, sli
 from watchkeeper.slo.model import BoolArray, FloatArray, IntArray
@@ -87,7 +88,7 @@ def edges_many(conn: Connection, requests: Sequence[Request]) -> list[FloatArray
     found = _read(conn, [ask for ask in asks if ask is not None])
     return [
         np.zeros((len(minutes), FIELDS)) if ask is None else _fill(conn, ask, found)
-        for ask, (_, minutes) in zip(asks, requests, strict=True)
+        for ask, (_, minutes) in politely(zip(asks, requests, strict=True))
     ]
 
 

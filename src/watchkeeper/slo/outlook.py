@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from sqlalchemy import Connection
 
+from watchkeeper.kernel.courtesy import politely
 from watchkeeper.slo import exhaustion, gather, ledger
 from watchkeeper.slo.fleet import OWN, Outlook, Subject, Verdicts
 from watchkeeper.slo.ledger_bulk import edges_many
@@ -231,7 +232,7 @@ def _run(
     told = {j: found.leaving[j] for j in asking if j in found.leaving}
     told |= _answer(conn, subjects, bounds, found, _but(asking, told), special)
     while asking:
-        for j, leaving in told.items():
+        for j, leaving in politely(told.items()):
             try:
                 asking[j] = searches[j].send(leaving)
             except StopIteration as done:

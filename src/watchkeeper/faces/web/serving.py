@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from watchkeeper.faces.web.events import end_streams
+from watchkeeper.faces.web.joined import Protocol
 
 SWITCH_SECONDS = 0.0005
 """How long one thread may keep the interpreter from another. A transaction has several round trips,
@@ -49,6 +50,7 @@ def run(app: ASGIApp, host: str, port: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        http=Protocol,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with contextlib.suppress(KeyboardInterrupt):
