@@ -328,3 +328,12 @@ def test_a_decision_proves_itself_until_somebody_alters_it(shop: Room) -> None:
         forged = work.prove(work.must_decision(conn, "u1"), SECRET)
     assert (forged.signed, forged.same) == (False, False)
     assert not work.prove(proof.decision, b"another secret").signed
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(0.184, "18 % left"), (0.0, "0 % left"), (-0.004, "1 % over"), (-0.305, "31 % over"),
+     (None, "no evidence")],
+)  # fmt: skip
+def test_what_is_left_never_sounds_better_than_it_is(left: float | None, said: str) -> None:
+    assert rules.share_words(left) == said

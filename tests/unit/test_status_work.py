@@ -13,15 +13,17 @@ from watchkeeper.incidents import work as incidents
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.model import Incident
 from watchkeeper.incidents.status import store, subscribing, telling, work
-from watchkeeper.incidents.status.model import Level
+from watchkeeper.incidents.status.model import ComponentView, Level
 from watchkeeper.incidents.status.subscribing import TooOftenError
 from watchkeeper.kernel.errors import UserError
+from watchkeeper.measure.model import Batch, Count
 from watchkeeper.notify import outbox
 from watchkeeper.notify.model import MessageKind, TransportError
 from watchkeeper.notify.outbox import NewDelivery
 from watchkeeper.notify.rules import BULK_FOR, after_failure
 from watchkeeper.notify.sending import claim
-from watchkeeper.slo.model import Fleet
+from watchkeeper.slo import work as slo_work
+from watchkeeper.slo.model import Correction, Fleet
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
 
@@ -61,6 +63,33 @@ def test_a_page_is_read_with_its_incidents_and_measurements(db: Database) -> Non
     assert staff.components[0].measured
     assert shop.revision == staff.revision > 0
     assert shop.url == "https://watch.example/status/shop"
+
+
+def test_measured_days_leave_out_what_corrections_exclude(db: Database) -> None:
+    """Of two days one is all bad for ten minutes; a correction excludes five of them."""
+    sli, staff = SPECS.slos["checkout-availability"].sli, SPECS.response.status_pages["staff"]
+    assert sli is not None
+    first = int(T0 // 60)
+    counts = [Count(sli.key, first + m, 0 if m < 10 else 100, 100) for m in range(100)]
+    with db.write() as conn:
+        slo_work.record_batch(conn, SPECS, Batch(counts), T0 + 6000)
+
+    def checkout() -> ComponentView:
+        with db.read() as conn:
+            its = work.view(conn, SPECS, FLEET, SITE, staff, T0 + 6000).components[0]
+        assert its.measured
+        return its
+
+    assert checkout().uptime == pytest.approx(0.90)
+    with db.write() as conn:
+        slo_work.correct(conn, Correction(
+            "c", "checkout-availability", first + 3, first + 8, "a load test", "ann", T0
+        ))  # fmt: skip
+    assert checkout().uptime == pytest.approx(1 - 5 / 95)
+    whole = Correction("d", "checkout-availability", first - 1440, first + 10, "all", "ann", T0)
+    with db.write() as conn:
+        slo_work.correct(conn, whole)
+    assert checkout().uptime == 1
 
 
 def test_what_was_merged_ends_with_what_it_was_merged_into(db: Database) -> None:

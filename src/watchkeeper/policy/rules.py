@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.policy.model import Evidence, Kept, Standing, Terms
@@ -155,7 +155,7 @@ def share_words(left: float | None) -> str:
     if left is None:
         return "no evidence"
     # Rounded towards the bad side: what is spent is never said to be left.
-    percent = int(Decimal(repr(left)) * 100 // 1)
+    percent = int((Decimal(repr(left)) * 100).to_integral_value(ROUND_FLOOR))
     return f"{percent} % left" if left >= 0 else f"{-percent} % over"
 
 

@@ -25,7 +25,8 @@ from watchkeeper.incidents.status.rules import World
 from watchkeeper.kernel.clock import Minute, Seconds, window_end
 from watchkeeper.oncall.model import Site
 from watchkeeper.slo import ledger
-from watchkeeper.slo.model import Fleet
+from watchkeeper.slo import work as slo_work
+from watchkeeper.slo.model import Fleet, FloatArray
 from watchkeeper.spec.model import Aspect, Specs
 from watchkeeper.spec.response import ComponentDefinition, StatusPageDefinition
 
@@ -151,27 +152,40 @@ def _target(component: ComponentDefinition, specs: Specs) -> float:
 def _counts(
     conn: Connection, specs: Specs, page: StatusPageDefinition, now: Seconds
 ) -> dict[str, tuple[list[float], list[float]]]:
-    """(good, total) events of each of the last days by component, from the ledger's edges."""
-    keys: dict[str, list[str]] = {}
+    """(good, total) events of each of the last days by component, from the ledger's edges; what
+    corrections exclude from an objective is not counted."""
+    speaking: dict[str, dict[str, str]] = {}
     for component in page.components:
-        slis = [specs.slos[n].sli for n in _speaking(component, specs)]
+        slis = {n: specs.slos[n].sli for n in _speaking(component, specs)}
         if slis:
-            keys[component.name] = list(dict.fromkeys(s.key for s in slis if s is not None))
-    rows = ledger.find(conn, sorted({k for its in keys.values() for k in its}))
-    ids = {name: [r.id for k in its for r in rows.get(k, [])] for name, its in keys.items()}
-    every = sorted({i for its in ids.values() for i in its})
-    if not every:
-        return {name: ([0.0] * history.DAYS, [0.0] * history.DAYS) for name in keys}
-    cum = ledger.edges(conn, np.asarray(every, np.int64), _edges(now))
-    steps = np.diff(cum, axis=0)
+            speaking[component.name] = {s.key: n for n, s in slis.items() if s is not None}
+    known = ledger.find(conn, sorted({key for its in speaking.values() for key in its}))
+    rows = [(name, slo, row.id) for name, its in speaking.items() for key, slo in its.items()
+            for row in known.get(key, [])]  # fmt: skip
+    if not rows:
+        return {name: ([0.0] * history.DAYS, [0.0] * history.DAYS) for name in speaking}
+    days = _days(conn, [(slo, row) for _, slo, row in rows], _edges(now))
     found = {}
-    for name, its in ids.items():
-        columns = [every.index(i) for i in its]
-        found[name] = (
-            steps[:, columns, 0].sum(axis=1).tolist(),
-            steps[:, columns, 1].sum(axis=1).tolist(),
-        )
+    for name in speaking:
+        mine = days[:, [n for n, row in enumerate(rows) if row[0] == name], :].sum(axis=1)
+        found[name] = (mine[:, 0].tolist(), mine[:, 1].tolist())
     return found
+
+
+def _days(conn: Connection, rows: Sequence[tuple[str, int]], marks: Sequence[Minute]) -> FloatArray:
+    """Events [days, rows, 3] between each two marks of (SLO, ledger row), without those that
+    corrections of the SLO exclude."""
+    holes = {slo: [(c.start, c.end) for c in slo_work.corrections(conn, slo)]
+             for slo in dict.fromkeys(slo for slo, _ in rows)}  # fmt: skip
+    cuts = {m for its in holes.values() for hole in its for m in hole}
+    edges = sorted({*marks, *(m for m in cuts if marks[0] < m < marks[-1])})
+    ids = np.asarray([row for _, row in rows], np.int64)
+    steps = np.diff(ledger.edges(conn, ids, edges), axis=0)
+    at = np.asarray(edges[:-1])
+    for column, (slo, _) in enumerate(rows):
+        for start, end in holes[slo]:
+            steps[(at >= start) & (at < end), column] = 0.0
+    return np.add.reduceat(steps, np.searchsorted(at, marks[:-1]), axis=0)
 
 
 def _edges(now: Seconds) -> list[Minute]:
