@@ -110,6 +110,7 @@ class CausesRoom:
         version: str = "",
         kind: ChangeKind = ChangeKind.DEPLOYMENT,
         environment: str = "production",
+        source: str = "",
     ) -> int:
         told = Told(
             summary=f"{kind} of {service}",
@@ -118,6 +119,7 @@ class CausesRoom:
             version=version,
             started_at=minute * 60.0,
             environment=environment,
+            source=source,
         )
         with self.db.write() as conn:
             kept = changes_work.record(conn, told, changes_work.OURS, "ci", self.specs, NOW)

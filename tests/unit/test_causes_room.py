@@ -23,7 +23,7 @@ from tests.support.causes_room import (
 )
 from watchkeeper.causes import keeping, store, work
 from watchkeeper.causes.model import Account, Entry, Kind
-from watchkeeper.changes.model import ChangeKind
+from watchkeeper.changes.model import MITIGATION, ChangeKind
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.store import timeline
 
@@ -76,6 +76,17 @@ def test_a_bad_release_is_named_over_a_later_innocent_one(room: CausesRoom) -> N
     assert best.verdict.best.change == str(guilty)
     assert best.bad == 1200 - 1  # one would have failed anyway, at the usual rate
     adds_up(found)
+
+
+def test_a_mitigation_is_not_the_cause_of_what_it_was_run_against(room: CausesRoom) -> None:
+    burn(room, shop=(300, 303, 30))
+    guilty = room.change("shop", START + 298, "2.1")
+    room.change("shop", START + 301, source=MITIGATION)
+    best = first(room.account("shop"))
+    assert best.verdict is not None
+    assert best.verdict.best.change == str(guilty)
+    told = [h.change for h in best.verdict.hypotheses if h.change]
+    assert told == [str(guilty)]
 
 
 def test_a_bad_release_of_a_dependency_is_named_over_an_innocent_one_of_the_service_itself(

@@ -66,6 +66,14 @@ def test_of_trouble_that_is_over_what_burned_then_is_told_whatever_burns_now() -
     assert first.slo == "payments-availability"
 
 
+def test_a_mitigation_is_no_suspect_of_what_it_was_run_against_but_of_what_comes_later() -> None:
+    guilty = change("payments", 1.2)
+    answer = change("payments", -1.5, "", source="mitigation", summary="Roll payments back")
+    assert [c.change for c in suspects.rank(scene(PAYMENTS), [answer, guilty])] == [guilty]
+    earlier = change("payments", 5, "", source="mitigation", summary="Roll payments back")
+    assert suspects.rank(scene(PAYMENTS), [earlier])[0].change == earlier
+
+
 def test_a_failing_dependency_without_a_change_is_offered_too() -> None:
     (only,) = suspects.rank(scene(CHECKOUT, PAYMENTS), [])
     assert (only.service, only.change) == ("payments", None)

@@ -16,7 +16,7 @@ from watchkeeper.causes.onset import split
 from watchkeeper.causes.scene import Scene, scene_of
 from watchkeeper.changes import work as changes_work
 from watchkeeper.changes.model import Change as Told
-from watchkeeper.changes.rules import away_from_users, until
+from watchkeeper.changes.rules import away_from_users, made_against, until
 from watchkeeper.kernel.clock import DAY_MINUTES, MINUTE, Minute
 from watchkeeper.slo import ledger
 from watchkeeper.slo import work as slo_work
@@ -69,7 +69,11 @@ class Case:
         start, end = onset - CHANGES_BEFORE, onset + weighing.TOLERANCE
         services = self.scene.services
         told = changes_work.changes_between(self.conn, services, start, end, MOST_CHANGES)
-        return [_change(c, services) for c in told if c.services and not away_from_users(c)]
+        return [
+            _change(c, services)
+            for c in told
+            if c.services and not away_from_users(c) and not made_against(c, onset)
+        ]
 
 
 def case_of(conn: Connection, specs: Specs, subject: Subject, view: View, usual: Usual) -> Case:

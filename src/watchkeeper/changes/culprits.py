@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from watchkeeper.changes.model import Change, ChangeKind, Outcome
-from watchkeeper.changes.rules import away_from_users, until
+from watchkeeper.changes.rules import away_from_users, made_against, until
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
 
@@ -116,7 +116,7 @@ def reach(services: Sequence[str], depends_on: Mapping[str, Sequence[str]]) -> d
 def _changed(scene: Scene, steps: Mapping[str, int], change: Change) -> Culprit | None:
     known = [s for s in change.services if s in steps]
     early = scene.onset - change.started_at
-    if not known or early > LOOK_BACK or early < -SLACK:
+    if not known or early > LOOK_BACK or early < -SLACK or made_against(change, scene.onset):
         return None
     service = max(known, key=lambda s: (_standing(scene, steps, s), -steps[s]))
     score = _standing(scene, steps, service) * _nearness(early) * _KINDS.get(change.kind, 1.0)

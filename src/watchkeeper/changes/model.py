@@ -12,6 +12,10 @@ Links = tuple[tuple[str, str], ...]
 """(text, address) of each."""
 
 
+MITIGATION = "mitigation"
+"""The source of changes that were made against trouble, from an incident."""
+
+
 class ChangeKind(StrEnum):
     """What kind of thing was changed."""
 

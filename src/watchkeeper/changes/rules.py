@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-from watchkeeper.changes.model import Change, ChangeKind, Intent, Outcome, Report, Told
+from watchkeeper.changes.model import MITIGATION, Change, ChangeKind, Intent, Outcome, Report, Told
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.kernel.errors import UserError
 from watchkeeper.spec.model import Specs
@@ -27,6 +27,9 @@ LIMITS: Mapping[str, int] = {
 }  # fmt: skip
 MOST_SERVICES, MOST_LABELS, MOST_KEY, MOST_NAME = 50, 100, 400, 300
 
+AGAINST = 120.0
+"""Seconds after the start of a mitigation in which trouble that seems to begin was there before:
+measurements are of whole minutes, and an onset is found within one of them."""
 TESTING = frozenset(
     ("staging", "stage", "stg", "test", "testing", "qa", "uat", "dev", "devel", "development",
      "preview", "review", "sandbox", "ci", "local", "localhost", "integration")
@@ -154,6 +157,12 @@ def until(change: Change) -> Seconds:
     if change.ended_at is not None:
         return change.ended_at
     return change.started_at + (OPEN_FOR if change.outcome is Outcome.IN_PROGRESS else 0.0)
+
+
+def made_against(change: Change, onset: Seconds) -> bool:
+    """True when a change was made against trouble that began at about then, and so is no cause of
+    it. Trouble that begins a while after a mitigation may well come of it."""
+    return change.source == MITIGATION and onset < change.started_at + AGAINST
 
 
 def away_from_users(change: Change) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from watchkeeper.changes import work as changes_work
-from watchkeeper.changes.model import ChangeKind, Intent, Told
+from watchkeeper.changes.model import MITIGATION, ChangeKind, Intent, Told
 from watchkeeper.changes.model import Outcome as ChangeOutcome
 from watchkeeper.incidents import rules as incident_rules
 from watchkeeper.incidents import store as incidents
@@ -189,7 +189,7 @@ def _record_change(conn: Connection, run: Run, specs: Specs, now: Seconds) -> No
         kind=kind, intent=Intent.RELIABILITY,
         services=tuple(s for s in incident.services if s in own) or own or incident.services,
         started_at=started, ended_at=max(now, started), outcome=ChangeOutcome.SUCCEEDED,
-        source="mitigation", key=f"mitigation-{run.id}", reporter=run.by, at=now,
+        source=MITIGATION, key=f"mitigation-{run.id}", reporter=run.by, at=now,
         labels={"incident": str(incident.id), "mitigation": run.mitigation, "run": str(run.id)},
     )  # fmt: skip
     changes_work.record(conn, told, changes_work.OURS, run.by, specs, now)
