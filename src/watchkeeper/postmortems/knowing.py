@@ -291,7 +291,8 @@ def _came(incident: Incident) -> Seconds:
 
 
 def proofs(conn: Connection, now: Seconds, limit: int = 1000) -> list[Proof]:
-    """Every item that promised to prevent, and whether it has held; what recurred comes first."""
+    """Every item among the newest ``limit`` that promised to prevent, and whether it has held; what
+    recurred comes first."""
     found = [
         i
         for i in store_items.find(conn, limit=limit)
