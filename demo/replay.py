@@ -8,6 +8,8 @@ from pathlib import Path
 from demo import past
 from demo.changes import month
 from demo.history import history_counts
+from watchkeeper.access.model import Scope
+from watchkeeper.access.work import create_token
 from watchkeeper.app import site_of
 from watchkeeper.changes import work as changes
 from watchkeeper.kernel.clock import Seconds
@@ -16,6 +18,16 @@ from watchkeeper.slo import ledger
 from watchkeeper.slo.work import apply_specs, record_batch
 from watchkeeper.spec import load
 from watchkeeper.store import Database, timeline
+
+
+def token_for(database: Path, name: str, now: Seconds) -> str:
+    """A token by which somebody of this name may do what a pipeline and a responder do."""
+    db = Database.open(str(database))
+    try:
+        with db.write() as conn:
+            return create_token(conn, name, [Scope.READ, Scope.WRITE, Scope.PUSH], now, "demo")
+    finally:
+        db.close()
 
 
 def replay(database: Path, specs_directory: Path, now: Seconds, base_url: str = "") -> int:

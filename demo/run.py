@@ -27,6 +27,7 @@ from demo import changes
 from demo.children import Children, port_from
 from demo.history import NOTE
 from demo.payments import BAD, GOOD
+from demo.pipeline import PERSON, Pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = ROOT / "demo" / "specs"
@@ -160,11 +161,12 @@ class Demo:
         self.paged = False
         self.releases = 0
         self.innocent_at = math.inf
+        self.pipeline: Pipeline
 
     def prepare(self) -> None:
         """Write specs and history."""
         # Late: the options and a second demo's refusal need not wait for SQLAlchemy.
-        from demo.replay import replay
+        from demo.replay import replay, token_for
 
         log = self.state / "shop-access.log"
         log.touch()
@@ -173,6 +175,8 @@ class Demo:
         started = time.monotonic()
         web = self.ports.url(self.ports.web)
         count = replay(self.state / "watchkeeper.db", self.state / "specs", time.time(), web)
+        token = token_for(self.state / "watchkeeper.db", PERSON, time.time())
+        self.pipeline = Pipeline(web, token, say)
         say(f"{count:,} minutes of counts in {time.monotonic() - started:.1f} s")
 
     def start(self) -> None:
@@ -213,6 +217,7 @@ class Demo:
             if gone:
                 raise SystemExit(f"demo: {gone} ended unexpectedly\n{self.children.tail(gone)}")
             self.follow_plan(elapsed)
+            self.pipeline.step(elapsed)
             if elapsed >= (reported + 1) * REPORT_EVERY:
                 reported = int(elapsed // REPORT_EVERY)
                 self.report(elapsed)
@@ -229,6 +234,7 @@ class Demo:
             self.releases += 1
             self.innocent_at = elapsed + INNOCENT_AFTER
             tell(self.ports, changes.bad_release(self.releases))
+            self.pipeline.begin(self.releases, elapsed)
         else:
             tell(self.ports, changes.rolled_back(self.releases))
         deploy(self.ports, f"1.6.{self.releases}" if broken else GOOD)
@@ -289,7 +295,8 @@ class Demo:
   What is watched      {self.state}/specs   (edit: it is read again at once)
 
   In {self.plan.after:.0f} s a bad release of payments goes out: checkout burns, somebody is called,
-  features are halted. Declare an incident from the page and roll payments back from there.
+  features are halted, and {PERSON} asks you for an exception. Declare an incident from the page and
+  roll payments back from there.
   After {self.plan.lasts:.0f} s it is rolled back by itself. The same comes again every
   {self.plan.every / 60:.0f} minutes.
   The 30 days before now are replayed, not measured; the pages say so.

@@ -111,6 +111,16 @@ def check_the_bad_release_is_named_and_others_are_halted(demo: Run) -> None:
     assert (demo.ask("feature"), demo.ask("reliability")) == ("halt", "allow")
 
 
+def check_a_second_person_lets_a_halted_feature_pass(demo: Run) -> None:
+    wait_until(lambda: demo.said("asks for an exception"), 60, "the pipeline's question")
+    (leave,) = json.loads(demo.get("/api/v1/gate/exceptions?alive=true"))
+    assert (leave["requested_by"], leave["approved_by"]) == ("cho", None)
+    path = f"/api/v1/gate/exceptions/{leave['id']}/approve"
+    with urllib.request.urlopen(urllib.request.Request(demo.url + path, b""), timeout=10):
+        pass
+    wait_until(lambda: demo.said("payments 1.7.1 may go out"), 60, "the feature")
+
+
 def check_ctrl_c_ends_everything(demo: Run) -> None:
     assert len(mentioning(demo.state)) >= 2
     demo.process.send_signal(signal.SIGINT)
@@ -126,4 +136,5 @@ def test_the_demo_has_a_past_burns_within_two_minutes_and_leaves_nothing_running
     check_an_incident_of_the_past_with_its_lessons(demo)
     check_the_fault_burns_within_two_minutes(demo)
     check_the_bad_release_is_named_and_others_are_halted(demo)
+    check_a_second_person_lets_a_halted_feature_pass(demo)
     check_ctrl_c_ends_everything(demo)
