@@ -20,7 +20,6 @@ from watchkeeper.access.model import Scope
 from watchkeeper.engine.board import Board
 from watchkeeper.faces.server import build_server
 from watchkeeper.faces.services import Services
-from watchkeeper.faces.web import words
 from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import VirtualClock
 from watchkeeper.slo.work import evaluate_fleet
@@ -105,7 +104,7 @@ def test_the_page_the_api_and_a_recount_agree_to_the_event(
     attainment, left = float(1 - Fraction(bad, total)), float(1 - bad / allowed)
     with page_in(browser) as page:
         page.goto(running.url)
-        assert words.aligned(attainment) in row(page)
+        assert text.aligned(attainment) in row(page)
         assert text.left(left).removesuffix(" left") in row(page)
         page.get_by_role("link", name="Checkout", exact=True).click()
         assert text.percent(attainment) in shown(page, "Measured")
@@ -131,9 +130,7 @@ def test_new_events_are_seen_live_and_equal_the_recount(browser: Browser, runnin
         expect(page.locator("h1")).to_have_text("1 objective needs someone now")
         bad, total, allowed = recount(running).window(END - 43_200, END)
         expect(page.locator(".attn a")).to_contain_text(text.left(float(1 - bad / allowed)))
-        expect(page.locator("#list")).to_contain_text(
-            words.aligned(float(1 - Fraction(bad, total)))
-        )
+        expect(page.locator("#list")).to_contain_text(text.aligned(float(1 - Fraction(bad, total))))
 
 
 def test_an_interval_excluded_on_the_page_is_excluded_everywhere_at_once(

@@ -29,6 +29,7 @@ from watchkeeper.faces.web.ask import Ask, chosen
 from watchkeeper.faces.web.definition import queries, sentence
 from watchkeeper.faces.web.export import to_csv, to_json
 from watchkeeper.faces.web.spark import HEIGHT, spark
+from watchkeeper.kernel import text
 from watchkeeper.measure.model import SourceHealth
 from watchkeeper.slo.model import Fleet, Look, SloStatus
 from watchkeeper.spec.model import Aspect, CountsSli, LogQuery, ProbeCheck
@@ -113,10 +114,10 @@ def test_fate_is_said_in_words_a_tired_person_understands(
 
 
 def test_measured_shares_line_up_and_never_round_up() -> None:
-    assert words.aligned(0.9987) == "99.870 %"
-    assert words.aligned(1.0) == "100 %"
-    assert words.aligned(0.999996) == "99.9996 %"
-    assert words.aligned(None) == "–"
+    assert text.aligned(0.9987) == "99.870 %"
+    assert text.aligned(1.0) == "100 %"
+    assert text.aligned(0.999996) == "99.9996 %"
+    assert text.aligned(None) == "–"
 
 
 # ---------------------------------------------------------------- sparklines

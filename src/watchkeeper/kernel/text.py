@@ -132,6 +132,19 @@ def percent(ratio: float | Decimal | None, digits: int = 3) -> str:
     return f"{sign}{_cut_percent(size, digits)} %"
 
 
+def aligned(ratio: float | None) -> str:
+    """A share in percent with three decimals at least, so that a column of them lines up.
+
+    Digits are cut, never rounded, so the zeros that are added are true.
+    """
+    said = percent(ratio)
+    number, unit = said.removesuffix(" %"), " %"
+    if said == NOTHING or number in ("0", "100") or number.startswith("<"):
+        return said
+    whole, _, decimals = number.partition(".")
+    return f"{whole}.{decimals:0<3}{unit}"
+
+
 def _cut_percent(size: Decimal, digits: int) -> str:
     for places in range(digits, _MOST_DIGITS + 1):
         cut = size.quantize(Decimal(1).scaleb(-places), ROUND_FLOOR)

@@ -286,7 +286,7 @@ def row(status: SloStatus, specs: Specs, now: Seconds, values: Sequence[float | 
         " · ".join(p for p in parts if p),
         words.badge(status.look),
         text.percent(status.target),
-        words.aligned(status.attainment),
+        text.aligned(status.attainment),
         words.bar(status),
         _left_short(status),
         text.times(status.burn_rate.get("1h")),

@@ -74,19 +74,6 @@ def window_words(window: Window) -> str:
     return f"each {text.lately(window.duration)}, {window.time_zone}"
 
 
-def aligned(ratio: float | None) -> str:
-    """A share in percent with three decimals at least, so that a column of them lines up.
-
-    Digits are cut, never rounded, so the zeros that are added are true.
-    """
-    said = text.percent(ratio)
-    number, unit = said.removesuffix(" %"), " %"
-    if said == text.NOTHING or number in ("0", "100") or number.startswith("<"):
-        return said
-    whole, _, decimals = number.partition(".")
-    return f"{whole}.{decimals:0<3}{unit}"
-
-
 def day_clock(at: Seconds) -> str:
     """``9 Nov 14:10``, in UTC."""
     then = datetime.fromtimestamp(at, UTC)
