@@ -197,6 +197,11 @@ def test_windows_and_lengths_are_said_in_words() -> None:
         assert words in said
 
 
+def test_what_objectives_attained_lines_up() -> None:
+    row = sections.objectives(facts(slos=[replace(CHECKOUT, attained=0.9996)])).rows[0]
+    assert (row[2].text, row[2].sub) == ("99.960 %", "last week 99.950 %")
+
+
 def test_the_mail_has_the_figures_of_what_needs_to_be_looked_at() -> None:
     hurt = replace(CHECKOUT, look=Look.SPENT, left=-0.12)
     well = replace(CHECKOUT, name="search", title="Search")

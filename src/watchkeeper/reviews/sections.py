@@ -71,11 +71,11 @@ def objectives(facts: Facts) -> Section:
 
 
 def _objective(slo: SloWeek) -> list[Cell]:
-    before = text.percent(slo.attained_before) if slo.attained_before is not None else ""
+    before = text.aligned(slo.attained_before) if slo.attained_before is not None else ""
     return [
         Cell(slo.title, slo.service, url=f"/slo/{slo.name}"),
         Cell(LOOKS[slo.look], look=str(slo.look)),
-        Cell(text.percent(slo.attained), f"last week {before}" if before else ""),
+        Cell(text.aligned(slo.attained), f"last week {before}" if before else ""),
         Cell(slo.target, windows.in_words(slo.window)),
         Cell(text.whole_percent(slo.spent)),
         Cell(text.whole_percent(slo.spent_before)),
