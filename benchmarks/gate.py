@@ -92,6 +92,7 @@ def measured(url: str, where: Path, seconds: float) -> tuple[Outcome, int, int]:
     (folder / "specs.yaml").write_text(specs_of())
     token = filled(url, folder)
     server = Serve(where, folder, url, interval=10)
+    server.as_command = True
     server.start()
     try:
         outcome = run(server.port, requests(token), CLIENTS, seconds)

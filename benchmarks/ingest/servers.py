@@ -61,6 +61,7 @@ def watchkeeper(name: str, url: str, directory: Path, distinct: int) -> Iterator
         store_doors.add_key(conn, keys.digest(KEY), "load", "load", time.time())
     db.close()
     server = Serve(directory, directory / "specs", url, 10.0)
+    server.as_command = True
     server.start()
     try:
         assert server._process is not None

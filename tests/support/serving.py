@@ -31,13 +31,14 @@ class Serve:
         self.words += ["--interval", str(interval)]
         self.options: list[str] = ["--anonymous-write"]
         self.environment: dict[str, str] = {}
+        self.as_command = False  # started as users do, for what is to be measured
         self._process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self, wait: bool = True) -> None:
         """Start; with ``wait``, return once it is ready."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **self.environment}
         words = [*self.words, *self.options]
-        if "LD_PRELOAD" in environment:  # which only a new program heeds
+        if self.as_command or "LD_PRELOAD" in environment:  # which only a new program heeds
             self._process = _command(words, self.log, environment)
         else:
             self._process = Forked(words, self.log, environment)
