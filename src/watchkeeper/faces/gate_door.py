@@ -6,10 +6,7 @@ second, and decides for all who ask meanwhile in one transaction.
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import Future
-from dataclasses import dataclass
 
 import orjson
 from pydantic import ValidationError
@@ -21,6 +18,7 @@ from watchkeeper.access.roles import may
 from watchkeeper.access.work import principal_of_token
 from watchkeeper.faces.api.gate import CheckIn, asked_in, decision_json
 from watchkeeper.faces.gate import Gate
+from watchkeeper.faces.grouped import Grouped
 from watchkeeper.kernel.courtesy import answering
 from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
 from watchkeeper.policy.model import Decision
@@ -35,20 +33,13 @@ MOST_TOGETHER = 200
 MOST_WAITING = 5_000
 
 
-@dataclass(slots=True)
-class _Waiting:
-    asked: Asked
-    done: asyncio.Future[Decision]
-
-
 class GateDoor:
     """ASGI middleware: answers pipelines that show a token, passes on all else."""
 
     def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self.app, self.gate = app, gate
         self._tokens: dict[str, tuple[Principal | None, float]] = {}
-        self._waiting: list[_Waiting] = []
-        self._busy = False
+        self._grouped: Grouped[Asked, Decision] = Grouped(gate.check_many, MOST_TOGETHER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer here, or pass on."""
@@ -91,44 +82,11 @@ class GateDoor:
         with self.gate.duty.db.read() as conn:
             return principal_of_token(conn, secret, self.gate.duty.clock.now())
 
-    # -- one transaction for all who ask while the one before is under way
     async def _decide(self, asked: Asked) -> Decision:
         """The decision, on disk when this returns. Raises StoreError."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._grouped) >= MOST_WAITING:
             raise StoreError("Too many ask the gate at once.", "Ask again in a moment.")
-        loop = asyncio.get_running_loop()
-        one = _Waiting(asked, loop.create_future())
-        self._waiting.append(one)
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._flush, loop)
-        return await one.done
-
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._waiting:
-            self._busy = False
-            return
-        batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-        future = self.gate.check_many([w.asked for w in batch])
-        future.add_done_callback(lambda f: loop.call_soon_threadsafe(self._ended, loop, batch, f))
-
-    def _ended(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], future: Future[list[Decision]]
-    ) -> None:
-        self._flush(loop)
-        error = future.exception()
-        if error is not None:
-            _failed(batch, error)
-            return
-        for one, made in zip(batch, future.result(), strict=True):
-            if not one.done.done():
-                one.done.set_result(made)
-
-
-def _failed(batch: list[_Waiting], error: BaseException) -> None:
-    for one in batch:
-        if not one.done.done():
-            one.done.set_exception(error)
+        return await self._grouped.do(asked)
 
 
 def _bearer(scope: Scope) -> str:
