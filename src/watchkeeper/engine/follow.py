@@ -15,6 +15,7 @@ from watchkeeper.incidents import store as incidents
 from watchkeeper.incidents import telling
 from watchkeeper.incidents.mitigation import store as runs
 from watchkeeper.incidents.mitigation import work as mitigations
+from watchkeeper.incidents.status import announcing
 from watchkeeper.kernel.clock import Clock, Seconds
 from watchkeeper.kernel.errors import WatchkeeperError
 from watchkeeper.oncall import calendars
@@ -73,6 +74,7 @@ class Follower:
             helped = runs.anything_to_check(conn, now)
             due = store_items.anything_to_tell(conn, now)
             review = reviews.anything_due(conn, specs, now)
+            planned = announcing.anything_to_announce(conn, specs, now)
             sync = store_items.anything_to_sync(conn, now) or calendars.due(conn, specs, now)
         if late:
             with self.db.write() as conn:
@@ -87,6 +89,9 @@ class Follower:
         if unknown:
             with self.db.write() as conn:
                 knowing.step(conn, specs, self.site, now)
+        if planned:
+            with self.db.write() as conn:
+                announcing.announce(conn, specs, now)
         if digests:
             with self.db.write() as conn:
                 digest_work.send_due(conn, specs, self.site, now)

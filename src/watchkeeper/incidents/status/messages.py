@@ -56,10 +56,11 @@ def update_mail(
         f"You are told because you subscribed to {page.display_name}."
         f" Change that, or unsubscribe: {manage}"
     )
+    phase = post.phase.capitalize().replace("_", " ")
     content = {
-        "title": f"[{page.display_name}] {post.phase.capitalize()}: {story.title}",
+        "title": f"[{page.display_name}] {phase}: {story.title}",
         "body": "\n\n".join(parts),
-        "url": f"{envelope.url}/incidents/{story.id}",
+        "url": _address(envelope, story),
         "thread": f"status-{page.name}-{story.id}",
         "headers": {
             "List-Unsubscribe": f"<{manage}>",
@@ -93,7 +94,7 @@ def update_hook(
             "name": story.title,
             "status": post.phase,
             "impact": INDICATORS[story.level],
-            "shortlink": f"{envelope.url}/incidents/{story.id}",
+            "shortlink": _address(envelope, story),
             "created_at": iso(story.began),
             "updated_at": iso(story.updated),
             "resolved_at": None if story.resolved_at is None else iso(story.resolved_at),
@@ -126,13 +127,18 @@ def _post(story: Story, post: Post) -> dict[str, Any]:
     }
 
 
+def _address(envelope: Envelope, story: Story) -> str:
+    return f"{envelope.url}/incidents/{story.id}" if story.incident else envelope.url
+
+
 def _now(post: Post) -> str:
     levels = set(post.levels.values())
     return f"Now: {WORDS[levels.pop()].lower()}." if len(levels) == 1 else ""
 
 
 def _key(page: StatusPageDefinition, story: Story, post: Post, to: Subscriber) -> str:
-    return f"status-{public_id(page.name)}-{story.incident}-{post.number}-{int(post.at)}-{to.id}"
+    about = story.incident or story.id
+    return f"status-{public_id(page.name)}-{about}-{post.number}-{int(post.at)}-{to.id}"
 
 
 def _delivery(

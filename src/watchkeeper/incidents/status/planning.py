@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watchkeeper.alerting.quiet import occurrences
 from watchkeeper.incidents.model import Incident
-from watchkeeper.incidents.status.model import Level, Planned, Span
+from watchkeeper.incidents.status.model import Level, Planned, Post, Span, Story
 from watchkeeper.incidents.status.rules import listed, public_id, touched
 from watchkeeper.kernel.clock import Seconds, iso
 from watchkeeper.spec.duty import MaintenanceDefinition
@@ -16,6 +16,8 @@ from watchkeeper.spec.response import UPDATE_TEMPLATES, StatusPageDefinition
 
 AHEAD = 30 * 86_400.0
 """How far ahead planned work is announced."""
+KEPT = 86_400.0
+"""Seconds for which it may take to tell all subscribers that planned work began or ended."""
 MOST = 200
 """Occurrences of one definition that are shown."""
 
@@ -30,6 +32,50 @@ def planned(
             starts = occurrences(each, since, MOST)
             found += [_one(page, each, s, now) for s in starts if s < now + AHEAD]
     return sorted(found, key=lambda p: (p.start, p.id))
+
+
+BEGAN, ENDED = 1, 2
+"""Numbers of the two posts that tell of planned work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Planned work began or ended. ``number``: BEGAN or ENDED."""
+
+    work: Planned
+    number: int
+
+
+def moments(page: StatusPageDefinition, specs: Specs, since: Seconds, now: Seconds) -> list[Moment]:
+    """What began or ended in (since, now], in order; not what did both: that is no news."""
+    found: list[tuple[Seconds, Moment]] = []
+    for each in planned(page, specs, since, now):
+        if since < each.start <= now < each.end:
+            found.append((each.start, Moment(each, BEGAN)))
+        elif each.start <= since < each.end <= now:
+            found.append((each.end, Moment(each, ENDED)))
+    return [moment for _, moment in sorted(found, key=lambda f: f[0])]
+
+
+def story_of(
+    page: StatusPageDefinition, specs: Specs, work: str, number: int, at: Seconds
+) -> Story | None:
+    """Planned work as subscribers are told of it; None when it is not planned any more."""
+    every = planned(page, specs, at - KEPT, at)
+    found = next((p for p in every if p.id == work), None)
+    if found is None:
+        return None
+    began = number == BEGAN
+    ends = f"It is to last until {iso(found.end)[:10]} {_clock(found.end)}."
+    said = f"The work has begun. {ends}" if began else "The work is over."
+    text = f"{said} {found.text}".strip() if began else said
+    levels = dict.fromkeys(found.components, Level.MAINTENANCE) if began else {}
+    phase = "in_progress" if began else "completed"
+    when = found.start if began else found.end
+    post = Post(number, when, phase, text, levels)
+    resolved = None if began else found.end
+    return Story(found.id, 0, found.title, Level.MAINTENANCE, phase, found.start, [post],
+                 found.components, resolved_at=resolved)  # fmt: skip
 
 
 def _one(

@@ -33,6 +33,7 @@ from watchkeeper.incidents.status.model import Subscriber
 from watchkeeper.incidents.store import incident, incident_entry
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import asking, metadata
+from watchkeeper.store.writing import insert_new
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -55,8 +56,17 @@ status_notice = Table(
     Column("number", Integer, nullable=False),
     Column("at", Double, nullable=False),
     Column("reached", _ID, nullable=False),
+    Column("planned", String(100), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
+
+status_planned = Table(
+    "status_planned",
+    metadata,
+    Column("page", String(200), primary_key=True),
+    Column("until", Double, nullable=False),
+)
+"""Until when a page's planned work was looked at for what began or ended."""
 
 status_subscriber = Table(
     "status_subscriber",
@@ -78,7 +88,8 @@ status_subscriber = Table(
 @dataclass(frozen=True, slots=True)
 class Notice:
     """An update that subscribers of a page are being told of. ``number``: of its entry, 0: that the
-    incident was ended. ``reached``: the last subscriber whose message is in the outbox."""
+    incident was ended. ``reached``: the last subscriber whose message is in the outbox.
+    ``planned``: the public name of planned work, when it is of that and of no incident."""
 
     id: int
     page: str
@@ -86,6 +97,7 @@ class Notice:
     number: int
     at: Seconds
     reached: int
+    planned: str = ""
 
 
 # ---------------------------------------------------------------- posts
@@ -145,6 +157,34 @@ def add_notice(conn: Connection, page: str, incident_id: int, number: int, now: 
     """Subscribers of a page are to be told."""
     values = {"page": page, "incident_id": incident_id, "number": number, "at": now, "reached": 0}
     conn.execute(insert(status_notice).values(**values))
+
+
+def add_planned_notice(
+    conn: Connection, page: str, planned: str, number: int, now: Seconds
+) -> None:
+    """Subscribers of a page are to be told of planned work."""
+    values = {"page": page, "incident_id": 0, "number": number, "at": now, "reached": 0}
+    conn.execute(insert(status_notice).values(**values, planned=planned))
+
+
+def looked_until(conn: Connection) -> dict[str, Seconds]:
+    """Until when planned work was looked at, by page."""
+    c = status_planned.c
+    return {page: float(until) for page, until in conn.execute(select(c.page, c.until))}
+
+
+def look(conn: Connection, page: str, now: Seconds) -> Seconds | None:
+    """Planned work is looked at until ``now``. Since when; None: for the first time, or another
+    replica has looked by then."""
+    if insert_new(conn, status_planned, {"page": page, "until": now}):
+        return None
+    c = status_planned.c
+    query = select(c.until).where(c.page == page).with_for_update()
+    since = float(conn.execute(query).scalar_one())
+    if since >= now:
+        return None
+    conn.execute(update(status_planned).where(c.page == page).values(until=now))
+    return since
 
 
 WAITING = exists().where(status_notice.c.id.is_not(None))

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from watchkeeper.incidents.status import messages, rules, store, work
+from watchkeeper.incidents.status import messages, planning, rules, store, work
 from watchkeeper.incidents.status.messages import Envelope
+from watchkeeper.incidents.status.model import Story
 from watchkeeper.incidents.status.rules import World
 from watchkeeper.incidents.status.store import Notice
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify import bulk, outbox
 from watchkeeper.oncall.model import Site
 from watchkeeper.spec.model import Specs
+from watchkeeper.spec.response import StatusPageDefinition
 
 MOST_NOTICES = 50
 """Notices that concern nobody which one transaction puts away."""
@@ -44,12 +46,20 @@ def tell(conn: Connection, specs: Specs, site: Site, now: Seconds, batch: int = 
     return 0
 
 
+def _story(
+    conn: Connection, specs: Specs, page: StatusPageDefinition, notice: Notice
+) -> Story | None:
+    if notice.planned:
+        return planning.story_of(page, specs, notice.planned, notice.number, notice.at)
+    found = work.cases(conn, [notice.incident_id])
+    return rules.story(page, found[0], World(specs)) if found else None
+
+
 def _batch(
     conn: Connection, specs: Specs, site: Site, notice: Notice, now: Seconds, batch: int
 ) -> int:
     page = specs.response.status_pages.get(notice.page)
-    found = work.cases(conn, [notice.incident_id])
-    story = rules.story(page, found[0], World(specs)) if page and found else None
+    story = _story(conn, specs, page, notice) if page else None
     # An update that was corrected meanwhile is told as it is now; one that is gone is not told.
     posts = [p for p in story.posts if p.number == notice.number] if story else []
     if page is None or story is None or not posts:
