@@ -133,7 +133,10 @@ class MitigationDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ComponentDefinition:
-    """What a status page shows as one line: journeys, services or SLOs under a public name."""
+    """What a status page shows as one line: journeys, services or SLOs under a public name.
+
+    ``group``: the heading under which it stands with others; '' is none.
+    """
 
     name: str
     title: str
@@ -141,6 +144,7 @@ class ComponentDefinition:
     journeys: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     slos: tuple[str, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

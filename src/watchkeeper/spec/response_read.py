@@ -35,7 +35,7 @@ ROLE_KEYS = ("name", "title", "description", "targets", "severities")
 PAGE_KEYS = (
     "public", "url", "channel", "webhooks", "measured", "export", "components", "templates",
 )  # fmt: skip
-COMPONENT_KEYS = ("name", "title", "description", "journeys", "services", "slos")
+COMPONENT_KEYS = ("name", "title", "description", "group", "journeys", "services", "slos")
 TEMPLATE_KEYS = ("name", "severity", "phase", "headline", "text")
 TEMPLATE_FIELDS = ("components", "severity", "began", "next")
 TRACKER_KEYS = ("type", "settings", "teams")
@@ -217,7 +217,7 @@ def read_status_page(reader: Reader, duty: DutyRead, response: ResponseRead) -> 
     name, display, spec = begun
     if not spec.has("components"):
         spec.lacks("components", "what it shows, e.g. [{name: checkout, journeys: [checkout]}]")
-    components = tuple(
+    components = _together(
         _component(item, name, duty) for item, name in _named(spec, "components", COMPONENT_KEYS)
     )
     url = web_address(spec, "url")
@@ -248,6 +248,14 @@ def _template(item: Reader, name: str) -> list[UpdateTemplate]:
     return [made] if made.text else []
 
 
+def _together(components: Iterable[ComponentDefinition]) -> tuple[ComponentDefinition, ...]:
+    """In their order, but those of a group beside its first."""
+    found: dict[tuple[str, str], list[ComponentDefinition]] = {}
+    for each in components:
+        found.setdefault((each.group, "" if each.group else each.name), []).append(each)
+    return tuple(c for its in found.values() for c in its)
+
+
 def _component(item: Reader, name: str, duty: DutyRead) -> ComponentDefinition:
     journeys = referred(item, "journeys", "Journey", duty)
     services = referred(item, "services", "Service", duty)
@@ -258,7 +266,8 @@ def _component(item: Reader, name: str, duty: DutyRead) -> ComponentDefinition:
             "add journeys: [checkout]",
         )  # fmt: skip
     title = item.text("title") or name
-    return ComponentDefinition(name, title, item.text("description"), journeys, services, slos)
+    about, group = item.text("description"), item.text("group")
+    return ComponentDefinition(name, title, about, journeys, services, slos, group)
 
 
 def referred(reader: Reader, key: str, kind: str, duty: DutyRead) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ _COMPONENT = {
         name=_NAME,
         title=TEXT,
         description=TEXT,
+        group=TEXT,
         journeys=TEXTS,
         services=TEXTS,
         slos=TEXTS,

@@ -76,6 +76,7 @@ class Line:
     says: str
     bars: Sequence[DayBar]
     measured: bool
+    group: str = ""
 
 
 @cache
@@ -179,7 +180,7 @@ def line(its: ComponentView) -> Line:
         said += f"; {uptime} {'of requests were good' if its.measured else 'uptime'}"
     word = f"{uptime} {'good requests' if its.measured else 'uptime'}" if uptime else "no data yet"
     return Line(its.its.title, its.its.description, KEYS[its.level], WORDS[its.level], word, said,
-                bars, its.measured)  # fmt: skip
+                bars, its.measured, its.its.group)  # fmt: skip
 
 
 def coming(view: View) -> list[tuple[Planned, Sequence[Planned]]]:

@@ -61,7 +61,32 @@ def _status(view: View) -> Document:
 
 
 def _components(view: View) -> Document:
-    return {"components": [_component(view, c) for c in view.components]}
+    return {"components": [*_groups(view), *(_component(view, c) for c in view.components)]}
+
+
+def _group_id(view: View, group: str) -> str | None:
+    return public_id("group", view.page.name, group) if group else None
+
+
+def _groups(view: View) -> list[Document]:
+    """Groups are components that hold others, as bad as the worst of them."""
+    found: list[Document] = []
+    for name in dict.fromkeys(c.its.group for c in view.components if c.its.group):
+        its = [c for c in view.components if c.its.group == name]
+        worst = max(its, key=lambda c: c.level.rank)
+        members = [_component(view, c) for c in its]
+        found.append({
+            **_component(view, worst),
+            "id": _group_id(view, name),
+            "name": name,
+            "description": None,
+            "position": min(m["position"] for m in members),
+            "group_id": None,
+            "group": True,
+            "updated_at": max(m["updated_at"] for m in members),
+            "components": [m["id"] for m in members],
+        })  # fmt: skip
+    return found
 
 
 def _component(view: View, its: ComponentView) -> Document:
@@ -76,7 +101,7 @@ def _component(view: View, its: ComponentView) -> Document:
         "description": its.its.description or None,
         "showcase": True,
         "start_date": None,
-        "group_id": None,
+        "group_id": _group_id(view, its.its.group),
         "page_id": public_id("page", view.page.name),
         "group": False,
         "only_show_if_degraded": False,
