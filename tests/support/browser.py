@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Send
@@ -45,6 +45,10 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+# A busy machine shows late what it shows; what never comes is still a failure.
+expect.set_options(timeout=15_000)
 
 
 class AsWriter:
