@@ -202,8 +202,25 @@ class Intake:
         headers = _headers(scope)
         key, tail = _from_path(path)
         visit = Visit(tail, headers, key or _from_headers(headers))
+        return await self._noted(visit, lambda: _body(receive, headers))
+
+    async def opens(self, key: str) -> None:
+        """Raises NoKeyError when a key opens no integration."""
+        await self._door(key)
+
+    async def letter(self, key: str, message: bytes) -> None:
+        """One e-mail for the integration of ``key``; on disk when this returns. Raises as above."""
+
+        async def body() -> bytes:
+            return message
+
+        await self._noted(Visit("", {}, key), body)
+
+    async def _noted(
+        self, visit: Visit, body: Callable[[], Awaitable[bytes]]
+    ) -> tuple[int, object]:
         try:
-            return await self._take(visit, await _body(receive, headers))
+            return await self._take(visit, await body())
         except WatchkeeperError as error:
             self._noting.refused(await self._whose(visit.key), f"{error.http_status}: {error}")
             raise
@@ -323,31 +340,15 @@ class Bucket:
 class IntakeDoor:
     """ASGI middleware: lets the doors answer their paths, passes on all else."""
 
-    def __init__(
-        self, app: ASGIApp, intake: Callable[[Scope, Receive, Send], Awaitable[bool]]
-    ) -> None:
+    def __init__(self, app: ASGIApp, intake: Intake) -> None:
         self.app, self.intake = app, intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer here, or pass on."""
-        if scope["type"] == "http" and await self.intake(scope, receive, send):
+        if scope["type"] == "http" and PATHS.match(scope["path"]):
+            await self.intake.serve(scope, receive, send)
             return
         await self.app(scope, receive, send)
-
-
-def doors_of(
-    services: Services, wake: Callable[[], None]
-) -> Callable[[Scope, Receive, Send], Awaitable[bool]]:
-    """What answers the paths of alerts; False for all others."""
-    intake = Intake(services, wake)
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> bool:
-        if not PATHS.match(scope["path"]):
-            return False
-        await intake.serve(scope, receive, send)
-        return True
-
-    return serve
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property
 
@@ -26,7 +28,7 @@ from watchkeeper.faces.gate_door import GateDoor
 from watchkeeper.faces.guard import Guard
 from watchkeeper.faces.hooks import hook_routes
 from watchkeeper.faces.ical import ical_routes
-from watchkeeper.faces.intake import IntakeDoor, doors_of
+from watchkeeper.faces.intake import Intake, IntakeDoor
 from watchkeeper.faces.metrics import CONTENT_TYPE, exposition
 from watchkeeper.faces.push import push_routes
 from watchkeeper.faces.reviews import Reviews
@@ -64,27 +66,33 @@ def build_server(
     loop: Loop | None = None,
     anonymous: frozenset[Scope] = frozenset(),
     duty: Duty | None = None,
+    mail: socket.socket | None = None,
 ) -> Starlette:
-    """The whole application. With a loop, ticking starts and stops with it."""
+    """The whole application. With a loop, ticking starts and stops with it; alerts come by
+    ``mail`` too, where that is given."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if loop is not None:
             loop.start()
+        letterbox = await _letterbox(intake, mail) if mail is not None else None
         try:
             yield
         finally:
+            if letterbox is not None:
+                letterbox.close()
             if loop is not None:
                 await run_in_threadpool(loop.stop)
 
     duty = duty or duty_of(services)
     # What alerts wake is the pager alone: in a storm every other thread costs them time.
     call = loop.pager.wake if loop is not None and loop.pager is not None else duty.wake
+    intake = Intake(services, call)
     status_pages = status_pages_of(duty)
     return Starlette(
         routes=[*status_routes(status_pages, services), *_routes(services, duty)],
         middleware=[
-            Middleware(IntakeDoor, intake=doors_of(services, call)),
+            Middleware(IntakeDoor, intake=intake),
             Middleware(GateDoor, gate=gate_of(duty)),
             Middleware(
                 Guard,
@@ -99,6 +107,12 @@ def build_server(
         exception_handlers={WatchkeeperError: _our_error},
         lifespan=lifespan,
     )
+
+
+async def _letterbox(intake: Intake, where: socket.socket) -> asyncio.Server:
+    from watchkeeper.faces.letterbox import opened  # its library is for those alone who use it
+
+    return await opened(intake, where)
 
 
 def _routes(services: Services, duty: Duty) -> Sequence[BaseRoute]:

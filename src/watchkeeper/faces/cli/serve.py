@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,12 @@ if TYPE_CHECKING:
     help="The heartbeat's address may be in a private network.",
 )
 @click.option(
+    "--smtp",
+    envvar="WATCHKEEPER_SMTP",
+    metavar="HOST:PORT",
+    help="Take alerts by e-mail there too, addressed to KEY@anything.",
+)
+@click.option(
     "--log-level",
     default="info",
     show_default=True,
@@ -78,6 +85,7 @@ def serve(
     url: str | None,
     heartbeat_url: str | None,
     heartbeat_private: bool,
+    smtp: str | None,
     log_level: str,
 ) -> None:
     """Watch the specs' SLOs and serve pages and API until stopped.
@@ -105,7 +113,8 @@ def serve(
     # then on, would find none.
     gc.disable()
     try:
-        _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where, deadman)
+        _run(specs_dir, db, host, port, interval, anonymous_read, anonymous_write, where, deadman,
+             _mail(smtp))  # fmt: skip
     finally:
         gc.enable()
 
@@ -114,6 +123,14 @@ def _deadman(url: str | None, private: bool) -> DeadMan | None:
     from watchkeeper.app import build_deadman
 
     return build_deadman(url, private) if url else None
+
+
+def _mail(address: str | None) -> socket.socket | None:
+    if address is None:
+        return None
+    from watchkeeper.faces.letterbox import bound
+
+    return bound(address)
 
 
 def _run(
@@ -126,6 +143,7 @@ def _run(
     write: bool,
     url: str,
     deadman: DeadMan | None,
+    mail: socket.socket | None,
 ) -> None:
     from watchkeeper.access.model import Scope
     from watchkeeper.app import (
@@ -173,7 +191,7 @@ def _run(
         )
         loop = build_loop(engine, interval, clock, pager, mitigation)
         loop.rooms = build_rooms(database, engine.board, site, clock)
-        app = build_server(services, loop, anonymous, duty)
+        app = build_server(services, loop, anonymous, duty, mail)
         click.echo(
             f"Watchkeeper on http://{host}:{port} · {len(engine.board.posting.specs.slos)} "
             f"objectives from {specs_dir} · ledger {database.url}",
