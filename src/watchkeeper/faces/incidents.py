@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from watchkeeper.engine.board import Board
 from watchkeeper.faces.duty import Duty
 from watchkeeper.incidents import assessing, chain, leading, rules, store, work
+from watchkeeper.incidents.assessing import Course
 from watchkeeper.incidents.chain import Broken
 from watchkeeper.incidents.chat import attaching
 from watchkeeper.incidents.impact import Suggestion
@@ -110,6 +111,12 @@ class Incidents:
         with self.db.read() as conn:
             incident = _must(conn, incident_id)
             return assessing.measure(conn, self.specs(), self.board.posting.fleet, incident, now)
+
+    def course(self, incident_id: int) -> Course | None:
+        """How many requests failed, minute by minute; None: not measured. Raises NotFound."""
+        with self.db.read() as conn:
+            incident = _must(conn, incident_id)
+            return assessing.course(conn, self.specs(), incident, self.clock.now())
 
     def suggest(self) -> Suggestion | None:
         """The severity that the last minutes suggest; None: no journey is hurt."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -10,11 +11,15 @@ from watchkeeper.incidents import impact as rules
 from watchkeeper.incidents.durations import durations
 from watchkeeper.incidents.impact import Suggestion
 from watchkeeper.incidents.model import Impact, Incident
-from watchkeeper.kernel.clock import MINUTE, Seconds
+from watchkeeper.kernel.clock import MINUTE, Minute, Seconds
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import Fleet
 from watchkeeper.spec.model import Specs
 
+BEFORE, AFTER = 30, 15
+"""Minutes that are shown before an incident began and after it was mitigated."""
+MOST_SHOWN = 1440
+"""Of a longer one the last day is shown."""
 LATELY = 5
 """Minutes over which a severity is suggested."""
 
@@ -49,6 +54,36 @@ def measure(
         to_mitigate=took.mitigate,
         to_resolve=took.resolve,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The objective that an incident hurt most, minute by minute from ``start``: events, and those
+    that were bad."""
+
+    slo: str
+    title: str
+    service: str
+    start: Minute
+    total: Sequence[float]
+    bad: Sequence[float]
+
+
+def course(conn: Connection, specs: Specs, incident: Incident, now: Seconds) -> Course | None:
+    """How it went, with some time before and after; None when nothing of it is measured."""
+    start, end = rules.interval(incident, now)
+    start = max(start, end - MOST_SHOWN)
+    first, last = start - BEFORE, min(end + AFTER, int(now // MINUTE))
+    names = affected(incident, specs)
+    found = slo_work.minutes_of(conn, specs, names, first, max(last, first + 1))
+    if not found:
+        return None
+    bad = {n: c[:, 1] - c[:, 0] for n, c in found.items()}
+    during = {n: float(b[start - first : end - first].sum()) for n, b in bad.items()}
+    worst = max(during, key=lambda n: during[n])
+    slo = specs.slos[worst]
+    counts = found[worst][:, 1].tolist()
+    return Course(worst, slo.display_name, slo.service, first, counts, bad[worst].tolist())
 
 
 def suggest(conn: Connection, specs: Specs, now: Seconds) -> Suggestion | None:

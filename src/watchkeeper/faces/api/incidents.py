@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from watchkeeper.faces.api import render
 from watchkeeper.faces.api.asked import actor, plain
 from watchkeeper.faces.incidents import Incidents, IncidentStory
+from watchkeeper.incidents.assessing import Course
 from watchkeeper.incidents.impact import sentence
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.model import MEANING, Entry, EntryKind, Impact, Incident, RoleHolding
 from watchkeeper.incidents.rules import TIMES
 from watchkeeper.incidents.store import Wanted
-from watchkeeper.kernel.clock import Seconds, iso
+from watchkeeper.kernel.clock import MINUTE, Seconds, iso
 
 TAG: list[str | Enum] = ["incidents"]
 Id = Annotated[int, Path(ge=1, le=2**53)]
@@ -215,9 +216,11 @@ def _reading(router: APIRouter, incidents: Incidents) -> None:
         return {"severity": found.severity, "why": found.why}
 
     @router.get("/incidents/{incident_id}/impact", tags=TAG)
-    def get_impact(incident_id: Id) -> dict[str, Any]:
-        """What it cost, exact to the event: requests by objective, budgets, users, revenue."""
-        return impact_json(incidents.impact(incident_id))
+    def get_impact(incident_id: Id, minutes: bool = False) -> dict[str, Any]:
+        """What it cost, exact to the event: requests by objective, budgets, users, revenue.
+        `minutes`: also of the objective that it hurt most, minute by minute."""
+        found = impact_json(incidents.impact(incident_id))
+        return {**found, "course": course_json(incidents.course(incident_id))} if minutes else found
 
     @router.get("/incidents/{incident_id}", tags=TAG)
     def get_incident(incident_id: Id) -> dict[str, Any]:
@@ -381,6 +384,17 @@ def incident_json(i: Incident, roles: Any) -> dict[str, Any]:  # noqa: ANN401 - 
         "head": i.head,
         "roles": [role_json(r) for r in roles],
     }
+
+
+def course_json(its: Course | None) -> dict[str, Any] | None:
+    """An objective's requests, minute by minute; None: nothing is measured."""
+    if its is None:
+        return None
+    rows = [
+        {"at": iso((its.start + i) * MINUTE), "total": total, "bad": bad}
+        for i, (total, bad) in enumerate(zip(its.total, its.bad, strict=True))
+    ]
+    return {"objective": its.slo, "minutes": rows}
 
 
 def impact_json(i: Impact) -> dict[str, Any]:

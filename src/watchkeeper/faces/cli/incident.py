@@ -349,10 +349,12 @@ def change(incident_id: int, url: str, token: str | None, as_json: bool, **given
               help="Put another figure in the place of the measured one.")  # fmt: skip
 @click.option("--value", default="", help="The figure; empty: the measured one again.")
 @click.option("--why", default="", help="Where the figure comes from.")
+@click.option("--minutes", is_flag=True, help="Also minute by minute, of what was hurt most.")
 @common.api_options
 @common.json_option
 def impact(
     incident_id: int,
+    minutes: bool,
     what: str | None,
     value: str,
     why: str,
@@ -363,7 +365,9 @@ def impact(
     """What it cost so far: requests, budget, users, revenue, and how long it took."""
     api, path = common.Api(url, token), f"/api/v1/incidents/{incident_id}/impact"
     body = {"what": what, "value": value, "why": why}
-    found = api.call("PUT", path, body) if what else api.get(path)
+    found = api.call("PUT", path, body) if what else {}
+    if minutes or not what:
+        found = api.get(f"{path}?minutes={str(minutes).lower()}")
     if as_json:
         common.emit_json(found)
         return
@@ -374,6 +378,9 @@ def impact(
         click.echo(f"  {name}: {its['bad']:,.0f} of {its['total']:,.0f} failed{spent}")
     for what_, said in found["overrides"].items():
         click.echo(f"  {what_} set to {said['value']} by {said['by']}: {said['why']}")
+    if course := found.get("course"):
+        rows = [(m["at"], f"{m['total']:,.0f}", f"{m['bad']:,.0f}") for m in course["minutes"]]
+        print_columns((course["objective"], "Requests", "Failed"), rows, "no minutes")
 
 
 @incident.command()

@@ -34,13 +34,14 @@ from watchkeeper.faces.web.acting import (
     told,
 )
 from watchkeeper.faces.web.attaching import attaching
+from watchkeeper.faces.web.incident_chart import incident_chart
 from watchkeeper.incidents.chat.commands import HELP, is_command, plain
 from watchkeeper.incidents.export import as_document, as_markdown
 from watchkeeper.incidents.impact import sentence
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.rules import TIMES
 from watchkeeper.incidents.status.model import PHASES, WORDS
-from watchkeeper.kernel.clock import Seconds
+from watchkeeper.kernel.clock import MINUTE, Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.spec.model import Specs
 
@@ -57,7 +58,7 @@ class IncidentHandlers(Acting):
         self.duty, self.incidents, self.channel = duty, incidents_of(duty), Channel(duty)
         self.postmortems, self.learning = postmortems_of(duty), learning_of(duty)
         self.status = status_pages_of(duty)
-        self.mitigations = mitigations_of(duty)
+        self.mitigations, self.services = mitigations_of(duty), services
 
     # -- the list
     def listed(self, request: Request) -> Response:
@@ -170,8 +171,8 @@ class IncidentHandlers(Acting):
             "incidents",
             status,
             view=view,
-            aid=self._aid(view.row.id),
             problem=problem,
+            **self._aid(view.row.id),
             told=told,
             commands=HELP,
             states=[(str(s), b.word) for s, b in views.STATES.items()],
@@ -199,15 +200,21 @@ class IncidentHandlers(Acting):
         if request.query_params.get("half") != "top":
             return self.pages.part("_incident_log.html", view=view, may_respond=may_respond)
         return self.pages.part(
-            "_incident_top.html", view=view, aid=self._aid(view.row.id), may_respond=may_respond
+            "_incident_top.html", view=view, may_respond=may_respond, **self._aid(view.row.id)
         )
 
     def _again(self, incident_id: int) -> dict[str, object]:
         return {"again_id": incident_id, "again": self.learning.again(incident_id),
                 "since": self.learning.since(incident_id)}  # fmt: skip
 
-    def _aid(self, incident_id: int) -> mitigation_views.AidView:
-        return mitigation_views.aid(self.mitigations.first_aid(incident_id), self._now())
+    def _aid(self, incident_id: int) -> dict[str, object]:
+        found = self.mitigations.first_aid(incident_id)
+        course, chart = self.incidents.course(incident_id), None
+        if course is not None:
+            start, end = course.start * MINUTE, (course.start + len(course.total)) * MINUTE
+            changes = self.services.marks(course.service, start, end)
+            chart = incident_chart(course, found.incident, changes, found.runs)
+        return {"aid": mitigation_views.aid(found, self._now()), "chart": chart}
 
     def _room(self, request: Request) -> views.RoomView:
         story = self.incidents.story(_id(request))

@@ -1,0 +1,99 @@
+"""An incident's chart tells what the ledger holds of it, minute by minute, and what happened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.support.alert_place import NOW, SLO, Place
+from tests.support.duty import SITE
+from watchkeeper.changes.marks import Mark, Marked
+from watchkeeper.faces.incidents import Incidents
+from watchkeeper.faces.web.incident_chart import MOST_BARS, WIDTH, IncidentChart, incident_chart
+from watchkeeper.incidents.assessing import AFTER, BEFORE, Course
+from watchkeeper.incidents.keeping import By
+from watchkeeper.incidents.model import Incident, IncidentState
+
+ANN = By("ann", "web")
+START = 29_460_000
+AT = START * 60.0
+NONE = Marked(0, (), ())
+
+
+def course(total: list[float], bad: list[float]) -> Course:
+    return Course("pay", "Payments succeed", "payments", START, total, bad)
+
+
+def incident(**fields: Any) -> Incident:  # noqa: ANN401 - any field
+    made = Incident(
+        id=1, title="x", severity="SEV1", state=IncidentState.TRIGGERED, declared_at=AT,
+        declared_by="ann", version=0,
+    )  # fmt: skip
+    return replace(made, **fields)
+
+
+def chart(its: Course, changes: Marked = NONE, **fields: Any) -> IncidentChart:  # noqa: ANN401
+    made = incident_chart(its, incident(**fields), changes, ())
+    assert made is not None
+    return made
+
+
+def test_each_minute_with_failures_has_a_bar_and_every_minute_a_row() -> None:
+    made = chart(course([100, 0, 50, 10], [0, 0, 25, 1]))
+    assert len(re.findall("M", made.bars)) == 2
+    assert [row[1:] for row in made.rows] == [
+        ("10", "1", "10 %"), ("50", "25", "50 %"), ("0", "0", "no requests"), ("100", "0", "0 %"),
+    ]  # fmt: skip
+    assert made.sentence.startswith("At most 50 % of requests failed in one minute, at ")
+
+
+def test_a_long_one_is_told_in_longer_steps_and_loses_no_request() -> None:
+    made = chart(course([7.0] * 1000, [1.0] * 1000))
+    assert len(made.rows) <= MOST_BARS
+    assert made.step == "6 minutes"
+    assert sum(int(row[1]) for row in made.rows) == 7000
+    assert sum(int(row[2]) for row in made.rows) == 1000
+
+
+def test_a_calm_time_looks_calm() -> None:
+    made = chart(course([1000.0] * 10, [1.0] + [0.0] * 9))
+    (height,) = re.findall(r"v-([\d.]+)", made.bars)
+    assert float(height) <= 12.0
+    assert chart(course([5.0], [0.0])).sentence == "No request failed in this time."
+
+
+def test_where_nobody_asked_for_anything_there_is_no_chart() -> None:
+    assert incident_chart(course([0.0, 0.0], [0.0, 0.0]), incident(), NONE, ()) is None
+
+
+def test_what_happened_stands_where_it_happened_in_order() -> None:
+    marks = Marked(1, [Mark(AT + 60, "deployment", 1, "Payments 1.6.1")], ())
+    made = chart(
+        course([9.0] * 10, [0.0] * 10), marks,
+        began_at=AT + 120, detected_at=AT + 180, mitigated_at=AT + 300, resolved_at=AT + 9_999,
+    )  # fmt: skip
+    assert [(s.kind, s.label) for s in made.signs] == [
+        ("change", "Payments 1.6.1"), ("time", "Trouble began"), ("time", "Detected"),
+        ("time", "Mitigated"),
+    ]  # fmt: skip
+    assert [s.x for s in made.signs] == [WIDTH / 10 * m for m in (1, 2, 3, 5)]
+
+
+def test_it_is_read_from_the_ledger_with_some_time_around_it(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    its = Incidents(place.db, place.board, place.world.clock, SITE)
+    # Half of 100 requests a minute failed for 20 minutes, from minute 1500 of the history on.
+    began = NOW - (2 * 1440 - 1500) * 60
+    made = its.declare("Half fails", "SEV2", ANN, slos=(SLO,), began_at=began)
+    times = {"detected_at": began + 60, "mitigated_at": began + 25 * 60}
+    its.set_times(made.id, times, "the log", ANN)
+    found = its.course(made.id)
+    assert found is not None
+    assert (found.slo, found.start * 60) == (SLO, began - BEFORE * 60)
+    assert len(found.total) == BEFORE + 25 + AFTER
+    assert sum(found.bad) == 1000
+    assert found.bad[:BEFORE] == [0.0] * BEFORE
+    assert its.course(its.declare("Else", "SEV3", ANN).id) is None
+    place.db.close()
