@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.alert_place import NOW, SLO, Place
 from tests.support.duty import SITE
+from tests.support.status_place import PAGES
+from tests.unit.test_cli_duty import Shell
+from tests.unit.test_mitigation_faces import wk
 from watchkeeper.changes.marks import Mark, Marked
 from watchkeeper.faces.incidents import Incidents
 from watchkeeper.faces.web.incident_chart import MOST_BARS, WIDTH, IncidentChart, incident_chart
 from watchkeeper.incidents.assessing import AFTER, BEFORE, Course
 from watchkeeper.incidents.keeping import By
 from watchkeeper.incidents.model import Incident, IncidentState
+from watchkeeper.kernel.clock import iso
+from watchkeeper.measure.model import Batch, Count
+from watchkeeper.slo import work as slo_work
+from watchkeeper.spec import load_text
+from watchkeeper.store import Database
 
 ANN = By("ann", "web")
 START = 29_460_000
@@ -97,3 +108,35 @@ def test_it_is_read_from_the_ledger_with_some_time_around_it(tmp_path: Path) -> 
     assert found.bad[:BEFORE] == [0.0] * BEFORE
     assert its.course(its.declare("Else", "SEV3", ANN).id) is None
     place.db.close()
+
+
+@pytest.fixture
+def shell(db: Database, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    its = Shell(db, monkeypatch)
+    specs = load_text(PAGES).specs
+    assert specs is not None
+    its.world.specs = replace(its.world.specs, slos=specs.slos, journeys=specs.journeys)
+    its.board.post(specs=its.world.specs)
+    sli = specs.slos[SLO].sli
+    assert sli is not None
+    minute = int(its.world.clock.now() // 60)
+    with db.write() as conn:
+        slo_work.apply_specs(conn, its.world.specs, its.world.clock.now())
+        counts = [Count(sli.key, minute + m, 60 if m == -1 else 100, 100) for m in range(-9, 0)]
+        slo_work.record_batch(conn, its.world.specs, Batch(counts), its.world.clock.now())
+    return its
+
+
+def test_programs_and_commands_read_the_same_minutes(shell: Shell) -> None:
+    wk("incident", "declare", "Checkout fails", "--service", "checkout")
+    wk("incident", "change", "1", "--began", iso(shell.world.clock.now() - 120), "--why", "the log")
+    found = json.loads(wk("incident", "impact", "1", "--minutes", "--json"))
+
+    assert found["course"]["objective"] == SLO
+    minutes = {m["at"]: (m["total"], m["bad"]) for m in found["course"]["minutes"]}
+    assert minutes[iso(shell.world.clock.now() // 60 * 60 - 60)] == (100.0, 40.0)
+    assert sum(bad for _, bad in minutes.values()) == found["objectives"][SLO]["bad"] == 40.0
+    printed = wk("incident", "impact", "1", "--minutes")
+    assert re.search(r"Requests +Failed", printed)
+    assert re.search(r" 100 +40$", printed, re.MULTILINE)
+    assert "course" not in json.loads(wk("incident", "impact", "1", "--json"))
