@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from tests.support.slo import rolling, slo, specs
 from watchkeeper.measure.model import Batch, Count
-from watchkeeper.slo import ledger, outlook, work
+from watchkeeper.slo import ledger, outlook, profiles, work
+from watchkeeper.slo.profiles import profiles_of
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database
 
@@ -71,9 +72,35 @@ def test_a_fleet_seen_all_at_once_has_the_outlooks_of_each_seen_alone(
     for later in (0, 15, 61, 3600, 3 * 3600):
         together = outlooks(db, defined, NOW + later)
         assert together == one_by_one(db, defined, NOW + later, monkeypatch)
+        with db.read() as conn:
+            assert profiles_of(conn), "or it was compared with itself"
         if not later:
             crossing = [s for s, v in together.items() if any(x for x in v)]
             assert len(crossing) >= 20, "the data must make most of them cross"
+
+
+def test_only_a_snapshot_in_which_nothing_can_be_written_is_remembered(db: Database) -> None:
+    with db.read() as conn:
+        kept = profiles_of(conn)
+    with db.write() as conn:
+        assert profiles_of(conn) is None
+    with db.read() as conn:
+        assert kept is not None
+        assert profiles_of(conn) is kept
+
+
+def test_a_fleet_is_read_from_kept_history(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each hour is read once, not at each evaluation."""
+    monkeypatch.setattr(outlook, "MANY", 2)
+    defined = fleet()
+    fill(db, defined)
+    outlooks(db, defined, NOW)
+
+    def again(*_: object) -> None:
+        raise AssertionError("kept history was read again")
+
+    monkeypatch.setattr(profiles, "_read", again)
+    outlooks(db, defined, NOW + 15)
 
 
 def record(db: Database, defined: Specs, good: dict[int, float]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -173,6 +174,7 @@ def _again_exactly(readings: Readings, verdicts: Verdicts, j: int) -> None:
     verdicts.paging[j] = burning.pages(measured)
 
 
+@lru_cache(maxsize=1000)
 def rate_row(slice_minutes: int) -> int:
     """The window that the present rate is read from: 1 h, or longer where slices are longer.
 

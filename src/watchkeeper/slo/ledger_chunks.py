@@ -310,7 +310,7 @@ def _frames(
                 query = select(hot.c.chunk, hot.c.minute, hot.c.cum).where(
                     hot.c.chunk.in_(some), hot.c.minute.in_(part)
                 )
-                for name, minute, cum in conn.execute(query):
+                for name, minute, cum in conn.execute(query).all():
                     found[name, minute] = frame_of(cum)
     return found
 

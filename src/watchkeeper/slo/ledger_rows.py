@@ -138,7 +138,7 @@ def bases_at(conn: Connection, names: Sequence[int], hour: int) -> dict[int, Flo
         query = select(hours.c.chunk, hours.c.base).where(
             hours.c.hour == hour, hours.c.chunk.in_(part)
         )
-        found.update({name: frame_of(base) for name, base in conn.execute(query)})
+        found.update({name: frame_of(base) for name, base in conn.execute(query).all()})
     return found
 
 
@@ -151,7 +151,7 @@ def hours_at(
         query = select(hours.c.chunk, hours.c.base, hours.c.deltas).where(
             hours.c.hour == hour, hours.c.chunk.in_(part)
         )
-        for name, base, deltas in conn.execute(query):
+        for name, base, deltas in conn.execute(query).all():
             found[name] = (frame_of(base), hour_of(deltas))
     return found
 

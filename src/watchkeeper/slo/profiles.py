@@ -23,6 +23,7 @@ from watchkeeper.slo.ledger_late import late_versions
 from watchkeeper.slo.ledger_tables import hours
 from watchkeeper.slo.model import FloatArray, IntArray
 from watchkeeper.slo.packing import FIELDS, SLOTS, frame_of
+from watchkeeper.store.database import only_reads
 
 MOST_BYTES = 140_000_000
 MOST_MINUTE_ROWS = 40_000
@@ -123,7 +124,7 @@ def profiles_of(conn: Connection) -> Profiles | None:
 
     What is written there may yet be rolled back, and must not be remembered.
     """
-    if conn.get_execution_options().get("wk_begin") != "read":
+    if not only_reads(conn):
         return None
     return _known.setdefault(conn.engine, Profiles())
 

@@ -38,6 +38,13 @@ MOST_TOGETHER = 500
 MOST_ATTEMPTS = 3
 """How often submitted writes are tried that meet a deadlock with another replica."""
 
+
+def only_reads(conn: Connection) -> bool:
+    """Whether nothing can be written in this transaction, so that what it reads is there to stay
+    and may be remembered."""
+    return bool(conn.get_execution_options().get("wk_reads"))
+
+
 _Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 _Outcome = tuple["Future[Any]", Any, BaseException | None]
 _HARMLESS = (IntegrityError, DataError, ProgrammingError)
@@ -96,6 +103,7 @@ class Database:
         queue = self._queue_if_shared()
         with queue, _translated(), self.engine.connect() as conn, conn.begin() as transaction:
             self._begin(conn, write=False)
+            conn.execution_options(wk_reads=True)
             yield conn
             transaction.rollback()
 
