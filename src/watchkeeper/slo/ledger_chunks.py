@@ -31,6 +31,7 @@ from watchkeeper.slo.ledger_rows import (
     read_heads,
     rebase,
     save_heads,
+    within_hour,
 )
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours
 from watchkeeper.slo.model import FloatArray, IntArray
@@ -356,14 +357,15 @@ def _one_hour(
         for name, base in bases_at(conn, names, h + 1).items():
             out[np.ix_(here, columns[name])] = base[slots[name]]
             missing.discard(name)
-    for name, (base, deltas) in hours_at(conn, sorted(missing), h).items():
-        if len(offsets) == 1:
-            after = base + deltas[: offsets[0]].sum(axis=0)
+    if len(offsets) == 1:
+        for name, after in within_hour(conn, sorted(missing), h, int(offsets[0])).items():
             out[here[0], columns[name]] = after[slots[name]]
-        else:
+            missing.discard(name)
+    else:
+        for name, (base, deltas) in hours_at(conn, sorted(missing), h).items():
             sums = base[slots[name]] + np.cumsum(deltas[:, slots[name]], axis=0)
             out[np.ix_(here, columns[name])] = sums[offsets - 1]
-        missing.discard(name)
+            missing.discard(name)
     for name, end in ends_before(conn, sorted(missing), h).items():
         out[np.ix_(here, columns[name])] = end[slots[name]]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Select, bindparam, func, select, upda
 
 from watchkeeper.slo.ledger_tables import chunk_head, hot, hours
 from watchkeeper.slo.model import FloatArray, IntArray
-from watchkeeper.slo.packing import FIELDS, SLOTS, frame_bytes, frame_of, hour_of
+from watchkeeper.slo.packing import FIELDS, HOUR, SLOTS, frame_bytes, frame_of, hour_of, sum_of
 from watchkeeper.store.writing import upsert
 
 _MOST_BINDS = 900
@@ -127,7 +127,7 @@ def ends_before(conn: Connection, names: Sequence[int], hour: int) -> dict[int, 
             newest, (newest.c.chunk == hours.c.chunk) & (newest.c.hour == hours.c.hour)
         )
         for name, base, deltas in conn.execute(query):
-            found[name] = frame_of(base) + hour_of(deltas).sum(axis=0)
+            found[name] = frame_of(base) + sum_of(deltas, HOUR)
     return found
 
 
@@ -153,6 +153,20 @@ def hours_at(
         )
         for name, base, deltas in conn.execute(query).all():
             found[name] = (frame_of(base), hour_of(deltas))
+    return found
+
+
+def within_hour(
+    conn: Connection, names: Sequence[int], hour: int, minutes: int
+) -> dict[int, FloatArray]:
+    """Frames ``minutes`` into an hour, of the chunks that have it packed."""
+    found: dict[int, FloatArray] = {}
+    for part in parts(list(names)):
+        query = select(hours.c.chunk, hours.c.base, hours.c.deltas).where(
+            hours.c.hour == hour, hours.c.chunk.in_(part)
+        )
+        for name, base, deltas in conn.execute(query).all():
+            found[name] = frame_of(base) + sum_of(deltas, minutes)
     return found
 
 

@@ -52,6 +52,18 @@ def hour_of(data: bytes) -> Array:
     return np.ascontiguousarray(_unplaned(flat).transpose(2, 1, 0), dtype=np.float64)
 
 
+def sum_of(data: bytes, minutes: int) -> Array:
+    """What a stored hour's first ``minutes`` add up to, float64 [64, 3].
+
+    The same as ``hour_of(data)[:minutes].sum(axis=0)``, at a third of the time for whole numbers.
+    """
+    if data[:1] == _EXACT:
+        added: Array = hour_of(data)[:minutes].sum(axis=0)
+        return added
+    whole = _unplaned(zlib.decompress(data[1:]))
+    return whole[:, :, :minutes].sum(axis=2, dtype=np.int64).T.astype(np.float64)
+
+
 def _planes(whole: npt.NDArray[np.int32]) -> bytes:
     """Bad instead of good (mostly zeros), then all low bytes, all second bytes, and so on.
 
@@ -64,8 +76,7 @@ def _planes(whole: npt.NDArray[np.int32]) -> bytes:
 
 
 def _unplaned(flat: bytes) -> npt.NDArray[np.int32]:
-    planes = np.frombuffer(flat, np.uint8).reshape(4, -1).astype(np.int32)
-    joined = planes[0] | (planes[1] << 8) | (planes[2] << 16) | (planes[3] << 24)
+    joined = np.ascontiguousarray(np.frombuffer(flat, np.uint8).reshape(4, -1).T).view("<i4")
     good: npt.NDArray[np.int32] = joined.reshape(FIELDS, SLOTS, HOUR)
     good[0] = good[1] - good[0]
     return good
