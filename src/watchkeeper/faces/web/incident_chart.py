@@ -75,8 +75,8 @@ def incident_chart(
         sentence=f"{said}." if worst > 0 else "No request failed in this time.",
         bars=_bars(shares, top),
         top=text.percent(top, 2),
-        first=clock(start),
-        last=clock(end),
+        first=clock(start)[:5],
+        last=clock(end)[:5],
         step=each,
         signs=_signs(incident, changes, runs, start, end),
         rows=[
@@ -107,10 +107,12 @@ def _signs(
         (incident.resolved_at, "Resolved"),
     )
     found: list[tuple[Seconds, str, str]] = [(at, "time", w) for at, w in times if at is not None]
-    found += [(m.at, "change", m.label) for m in changes.marks]
+    real = [(r.started_at or r.requested_at, r) for r in runs if not r.dry_run]
+    found += [(at, "run", f"{r.title}, by {r.by}") for at, r in real]
     found += [
-        (r.started_at or r.requested_at, "run", f"{r.title}, by {r.by}")
-        for r in runs if not r.dry_run
+        (m.at, "change", m.label) for m in changes.marks
+        # What a mitigation changed is a change as well, and is told once.
+        if not any(abs(m.at - at) < MINUTE and m.label.startswith(r.title) for at, r in real)
     ]  # fmt: skip
     inside = sorted(f for f in found if start <= f[0] < end)
     return [
