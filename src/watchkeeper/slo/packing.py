@@ -61,7 +61,8 @@ def sum_of(data: bytes, minutes: int) -> Array:
         added: Array = hour_of(data)[:minutes].sum(axis=0)
         return added
     whole = _unplaned(zlib.decompress(data[1:]))
-    return whole[:, :, :minutes].sum(axis=2, dtype=np.int64).T.astype(np.float64)
+    summed: Array = whole[:, :, :minutes].sum(axis=2, dtype=np.int64).T.astype(np.float64)
+    return summed
 
 
 def _planes(whole: npt.NDArray[np.int32]) -> bytes:
