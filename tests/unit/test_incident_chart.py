@@ -20,6 +20,8 @@ from watchkeeper.faces.incidents import Incidents
 from watchkeeper.faces.web.incident_chart import MOST_BARS, WIDTH, IncidentChart, incident_chart
 from watchkeeper.incidents.assessing import AFTER, BEFORE, Course
 from watchkeeper.incidents.keeping import By
+from watchkeeper.incidents.mitigation.model import Run, RunState
+from watchkeeper.incidents.mitigation.work import measured
 from watchkeeper.incidents.model import Incident, IncidentState
 from watchkeeper.kernel.clock import iso
 from watchkeeper.measure.model import Batch, Count
@@ -140,3 +142,40 @@ def test_programs_and_commands_read_the_same_minutes(shell: Shell) -> None:
     assert re.search(r"Requests +Failed", printed)
     assert re.search(r" 100 +40$", printed, re.MULTILINE)
     assert "course" not in json.loads(wk("incident", "impact", "1", "--json"))
+
+
+def test_of_an_objective_with_many_instances_the_one_that_was_hurt_most_is_told(
+    shell: Shell, db: Database
+) -> None:
+    world, now = shell.world, shell.world.clock.now()
+    plain = world.specs.slos[SLO]
+    assert plain.sli is not None
+    sli = replace(plain.sli, key="by-region", group_by=("region",))
+    world.specs = replace(world.specs, slos={SLO: replace(plain, sli=sli)})
+    shell.board.post(specs=world.specs)
+    minute = int(now // 60)
+    with db.write() as conn:
+        slo_work.apply_specs(conn, world.specs, now)
+        counts = [
+            Count(sli.key, minute + m, 100 - bad, 100, group=(("region", region),))
+            for m in range(-9, 0)
+            for region, bad in (("eu", 2), ("us", 30))
+        ]
+        slo_work.record_batch(conn, world.specs, Batch(counts), now)
+    wk("incident", "declare", "Checkout fails", "--service", "checkout")
+    wk("incident", "change", "1", "--began", iso(now - 300), "--why", "the log")
+
+    found = json.loads(wk("incident", "impact", "1", "--minutes", "--json"))
+    assert "us" in found["course"]["objective"]
+    assert sum(its["bad"] for its in found["objectives"].values()) == 5 * 32
+    its = Incidents(db, shell.board, world.clock, SITE)
+    assert its.suggest() is not None
+    told = its.course(1)
+    assert told is not None
+    assert told.service == "checkout"
+
+    run = Run(1, 1, "revert", "Roll back", "command", "revert", False, {}, RunState.SUCCEEDED,
+              "ann", "web", now - 240, 60.0, ended_at=now - 240)  # fmt: skip
+    with db.read() as conn:
+        burns = measured(conn, world.specs, its.story(1).incident, run)
+    assert sorted("us" in burn.slo for burn in burns) == [False, True]

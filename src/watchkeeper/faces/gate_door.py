@@ -19,7 +19,6 @@ from watchkeeper.access.work import principal_of_token
 from watchkeeper.faces.api.gate import CheckIn, asked_in, decision_json
 from watchkeeper.faces.gate import Gate
 from watchkeeper.faces.grouped import Grouped
-from watchkeeper.kernel.courtesy import answering
 from watchkeeper.kernel.errors import StoreError, UserError, WatchkeeperError
 from watchkeeper.policy.model import Decision
 from watchkeeper.policy.work import Asked
@@ -54,8 +53,7 @@ class GateDoor:
             return
         try:
             body = CheckIn.model_validate_json(await _body(receive))
-            with answering:
-                made = await self._decide(self.gate.asked(asked_in(body, principal.name)))
+            made = await self._decide(self.gate.asked(asked_in(body, principal.name)))
             status, said = 200, decision_json(made)
         except ValidationError as error:
             first = error.errors()[0]

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from watchkeeper.kernel.courtesy import answering
 from watchkeeper.kernel.errors import StoreError
 
 T = TypeVar("T")
@@ -57,7 +58,8 @@ class Grouped(Generic[T, R]):
             self._rest.cancel()
             self._rest = None
             loop.call_soon(self._flush, loop)
-        return await one.done
+        with answering:
+            return await one.done
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         self._rest = None

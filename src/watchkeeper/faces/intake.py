@@ -56,7 +56,6 @@ from watchkeeper.faces.gathering import Gathering
 from watchkeeper.faces.noting import UNKNOWN, Noting
 from watchkeeper.faces.push import NotReadableError, specs_of
 from watchkeeper.faces.services import Services
-from watchkeeper.kernel.courtesy import answering
 from watchkeeper.kernel.errors import NotFound, UserError, WatchkeeperError
 from watchkeeper.kernel.secrets import resolve
 from watchkeeper.kernel.unique import Unique
@@ -180,8 +179,7 @@ class Intake:
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
         try:
-            with answering:
-                status, said = await self._serve(scope, receive)
+            status, said = await self._serve(scope, receive)
             await _answer(send, status, said, without_body=scope["method"] == "HEAD")
         except ConnectionError:
             pass  # the sender is gone; nothing was promised

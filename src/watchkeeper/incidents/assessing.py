@@ -14,6 +14,7 @@ from watchkeeper.incidents.model import Impact, Incident
 from watchkeeper.kernel.clock import MINUTE, Minute, Seconds
 from watchkeeper.slo import work as slo_work
 from watchkeeper.slo.model import Fleet
+from watchkeeper.slo.subjects import base_name
 from watchkeeper.spec.model import Specs
 
 BEFORE, AFTER = 30, 15
@@ -40,7 +41,7 @@ def measure(
     names = affected(incident, specs)
     start, end = rules.interval(incident, now)
     counts = slo_work.minutes_of(conn, specs, names, start, end)
-    services = {n: specs.slos[n].service for n in counts}
+    services = {n: specs.slos[base_name(n)].service for n in counts}
     if end * MINUTE < now and counts:
         # Of one that is over the budget of then, or what it cost would change for ever.
         fleet = slo_work.evaluate_fleet(conn, specs, end * float(MINUTE), list(counts))
@@ -81,9 +82,9 @@ def course(conn: Connection, specs: Specs, incident: Incident, now: Seconds) -> 
     bad = {n: c[:, 1] - c[:, 0] for n, c in found.items()}
     during = {n: float(b[start - first : end - first].sum()) for n, b in bad.items()}
     worst = max(during, key=lambda n: during[n])
-    slo = specs.slos[worst]
-    counts = found[worst][:, 1].tolist()
-    return Course(worst, slo.display_name, slo.service, first, counts, bad[worst].tolist())
+    slo, counts = specs.slos[base_name(worst)], found[worst][:, 1].tolist()
+    title = slo.display_name if worst == slo.name else worst  # of many instances, which
+    return Course(worst, title, slo.service, first, counts, bad[worst].tolist())
 
 
 def suggest(conn: Connection, specs: Specs, now: Seconds) -> Suggestion | None:
@@ -93,6 +94,7 @@ def suggest(conn: Connection, specs: Specs, now: Seconds) -> Suggestion | None:
     shares: dict[str, float] = {}
     for slo, its in events.items():
         if its.total > 0:
-            shares[names[slo]] = max(shares.get(names[slo], 0.0), its.bad / its.total)
+            journey = names[base_name(slo)]
+            shares[journey] = max(shares.get(journey, 0.0), its.bad / its.total)
     critical = [j.name for j in specs.journeys.values() if j.critical]
     return rules.suggest(shares, critical, list(specs.response.severities))

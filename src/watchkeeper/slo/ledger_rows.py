@@ -146,27 +146,26 @@ def hours_at(
     conn: Connection, names: Sequence[int], hour: int
 ) -> dict[int, tuple[FloatArray, FloatArray]]:
     """(base, deltas) of an hour, of the chunks that have it packed."""
-    found: dict[int, tuple[FloatArray, FloatArray]] = {}
-    for part in parts(list(names)):
-        query = select(hours.c.chunk, hours.c.base, hours.c.deltas).where(
-            hours.c.hour == hour, hours.c.chunk.in_(part)
-        )
-        for name, base, deltas in conn.execute(query).all():
-            found[name] = (frame_of(base), hour_of(deltas))
-    return found
+    stored = _stored_at(conn, names, hour)
+    return {name: (frame_of(base), hour_of(deltas)) for name, base, deltas in stored}
 
 
 def within_hour(
     conn: Connection, names: Sequence[int], hour: int, minutes: int
 ) -> dict[int, FloatArray]:
     """Frames ``minutes`` into an hour, of the chunks that have it packed."""
-    found: dict[int, FloatArray] = {}
+    stored = _stored_at(conn, names, hour)
+    return {name: frame_of(base) + sum_of(deltas, minutes) for name, base, deltas in stored}
+
+
+def _stored_at(conn: Connection, names: Sequence[int], hour: int) -> list[tuple[int, bytes, bytes]]:
+    """(chunk, base, deltas) of an hour as stored."""
+    found: list[tuple[int, bytes, bytes]] = []
     for part in parts(list(names)):
         query = select(hours.c.chunk, hours.c.base, hours.c.deltas).where(
             hours.c.hour == hour, hours.c.chunk.in_(part)
         )
-        for name, base, deltas in conn.execute(query).all():
-            found[name] = frame_of(base) + sum_of(deltas, minutes)
+        found += [(name, base, deltas) for name, base, deltas in conn.execute(query).all()]
     return found
 
 

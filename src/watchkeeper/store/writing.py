@@ -75,11 +75,9 @@ def insert_parts(
     """
     for i in range(0, len(rows), _LONGEST):
         part = rows[i : i + _LONGEST]
-        flat = tuple(value for row in part for value in row.values())
-        yield (
-            part,
-            conn.exec_driver_sql(_values(table.name, tuple(part[0]), len(part), ending), flat),
-        )
+        names = tuple(part[0])
+        flat = tuple(row[name] for row in part for name in names)
+        yield part, conn.exec_driver_sql(_values(table.name, names, len(part), ending), flat)
 
 
 @lru_cache(maxsize=1000)

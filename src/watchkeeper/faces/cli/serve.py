@@ -198,8 +198,6 @@ def _run(
             err=True,
         )
         _offer_setup(database, url, clock.now())
-        gc.freeze()
-        gc.enable()
         run(app, host, port)
 
 

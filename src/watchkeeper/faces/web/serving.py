@@ -35,8 +35,8 @@ def settle() -> None:
     They stay as long as the server does, and to look through them takes a tenth of a second, which
     a page that makes thousands of objects would wait for each time.
     """
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def run(app: ASGIApp, host: str, port: int) -> None:

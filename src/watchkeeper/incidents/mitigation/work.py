@@ -26,6 +26,7 @@ from watchkeeper.kernel import text
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.slo import work as slo_work
+from watchkeeper.slo.subjects import base_name
 from watchkeeper.spec.model import Specs
 from watchkeeper.spec.response import MitigationDefinition
 
@@ -245,7 +246,7 @@ def measured(conn: Connection, specs: Specs, incident: Incident, run: Run) -> li
     second = slo_work.minutes_of(conn, specs, names, *after)
     burns = []
     for name in first:
-        target = float(specs.slos[name].target)
+        target = float(specs.slos[base_name(name)].target)
         rates = [
             rules.burn(float((c[:, 1] - c[:, 0]).sum()), float(c[:, 1].sum()), target)
             for c in (first[name], second[name])
