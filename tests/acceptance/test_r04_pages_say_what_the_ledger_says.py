@@ -107,6 +107,7 @@ def test_the_page_the_api_and_a_recount_agree_to_the_event(
         assert text.aligned(attainment) in row(page)
         assert text.left(left).removesuffix(" left") in row(page)
         page.get_by_role("link", name="Checkout", exact=True).click()
+        page.wait_for_url("**/slo/*")
         assert text.percent(attainment) in shown(page, "Measured")
         assert measured(page) == f"{text.count(bad)} bad of {text.count(total)} events"
         assert text.percent(left, 1) in shown(page, "Budget left")

@@ -181,11 +181,12 @@ def test_a_long_list_is_turned_page_by_page_without_a_gap(place: Place, browser:
     with place.seen_by("vera", browser, scripts=False) as page:
         page.goto(place.url + "/alerts")
         seen = page.locator("#alert-list a.name").all_inner_texts()
-        page.get_by_role("link", name="Older").click()
+        with page.expect_navigation():
+            page.get_by_role("link", name="Older").click()
         seen += page.locator("#alert-list a.name").all_inner_texts()
         assert seen == [f"Alert {i}" for i in range(59, -1, -1)]
         page.get_by_role("link", name="Newest").click()
-        assert page.locator("#alert-list a.name").first.inner_text() == "Alert 59"
+        expect(page.locator("#alert-list a.name").first).to_have_text("Alert 59")
 
 
 # ---------------------------------------------------------------- the story

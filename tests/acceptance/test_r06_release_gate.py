@@ -204,7 +204,8 @@ def test_pages_of_budgets_are_accessible_and_fit_their_width(
         page.goto(shop.url + "/budgets/shop")
         page.get_by_text("Ask for an exception", exact=True).click()
         page.get_by_label("What cannot wait, and why").fill("A law")
-        page.get_by_role("button", name="Ask", exact=True).click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Ask", exact=True).click()
         for path in ("/budgets", "/budgets/shop", "/gate", f"/gate/{uid}"):
             page.goto(shop.url + path)
             assert findings(page) == [], path

@@ -323,7 +323,8 @@ def written_down(story: Story, people: dict[str, Page]) -> None:
     tree.get_by_label("It ends there").select_option("process")
     tree.get_by_role("button", name="Add the answer").click()
     expect(tree).to_contain_text("complete")
-    ann.get_by_role("button", name="Ask for a review").click()
+    with ann.expect_navigation():
+        ann.get_by_role("button", name="Ask for a review").click()
     cho.goto(story.url + "/postmortems/1")
     cho.get_by_role("button", name="Approve").click()
     cho.get_by_role("button", name="Publish").click()
