@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import threading
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 
 from tests.support.duty import HERE, START, specs
 from watchkeeper.alerting import silencing, store_doors, work
-from watchkeeper.alerting.accepting import Hints, accept_many
+from watchkeeper.alerting.accepting import Acceptance, Accepted, Hints
 from watchkeeper.alerting.folding import short_key
 from watchkeeper.alerting.model import Alert, AlertState, Signal, SignalAction, Urgency
 from watchkeeper.alerting.quiet import Silence
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.spec.duty import Matcher, TriageRule
 from watchkeeper.store import Database, timeline
+from watchkeeper.store.direct import Direct
 
 SPECS = specs()
 ACTIONS = list(SignalAction)
@@ -207,6 +209,11 @@ def test_however_signals_are_batched_the_alerts_are_the_same(
     assert found == _alone(signals)
 
 
+async def _begun(acceptance: Acceptance, direct: Direct) -> list[Accepted] | None:
+    with contextlib.closing(direct):
+        return await acceptance.begin(direct)
+
+
 def _mixed(db: Database, hints: Hints | None) -> list[str]:
     """A day with repeats, drops, ends and silences that come and go; all that is kept of it."""
     rules = {
@@ -231,9 +238,12 @@ def _mixed(db: Database, hints: Hints | None) -> list[str]:
                 silencing.create_silence(conn, [matcher], now, now + 90, "bob", "y", now)
             if minute == 5:
                 silencing.expire_silence(conn, made.id, "ann", now)
-        with db.write() as conn:
-            doors = [("mon", s) for s in signals]
-            made_of = accept_many(conn, doors, now, drops, hints)
+        acceptance = Acceptance([("mon", s) for s in signals], now, drops, hints)
+        direct = None if hints is None else db.direct()
+        made_of = asyncio.run(_begun(acceptance, direct)) if direct else None
+        if made_of is None:
+            with db.write() as conn:
+                made_of = acceptance.finish(conn)
         told.append([(a.alert_id is None, a.created, a.state) for a in made_of])
     names_of = {a.id: f"{a.key} of {a.opened_at}" for a in alerts(db)}
     with db.read() as conn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 
 import pytest
 
@@ -18,12 +17,12 @@ class Disk:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self._open: list[Future[list[str]]] = []
+        self._open: list[asyncio.Future[list[str]]] = []
 
-    def submit(self, items: Sequence[str]) -> Future[list[str]]:
+    async def submit(self, items: Sequence[str]) -> list[str]:
         self.batches.append(list(items))
-        self._open.append(Future())
-        return self._open[-1]
+        self._open.append(asyncio.get_running_loop().create_future())
+        return await self._open[-1]
 
     def done(self, error: Exception | None = None) -> None:
         number = len(self.batches) - len(self._open)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from watchkeeper.kernel.clock import Seconds
 
@@ -97,6 +97,19 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     links: tuple[tuple[str, str], ...] = ()
+
+
+class Due(NamedTuple):
+    """What routing must know of an alert that is due: a storm is thousands of them at once."""
+
+    id: int
+    state: AlertState
+    urgency: Urgency
+    integration: str
+    service: str
+    summary: str
+    escalation_policy: str | None
+    page_id: int | None
 
 
 def urgency_of(severity: str) -> Urgency:

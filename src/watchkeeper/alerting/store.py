@@ -23,7 +23,6 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     exists,
     func,
     or_,
@@ -34,9 +33,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import Row
 
 from watchkeeper.alerting.folding import open_key
-from watchkeeper.alerting.model import Alert, AlertState, Urgency
+from watchkeeper.alerting.model import Alert, AlertState, Due, Urgency
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.direct import Direct
 from watchkeeper.store.writing import as_json, insert_new, insert_parts, recordset, upsert
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
@@ -122,12 +122,13 @@ _INSERT = text(
     f"INSERT INTO alert ({_NAMES}) SELECT {_NAMES} FROM {recordset(alert)} "
     "ON CONFLICT (open_key) DO NOTHING RETURNING open_key, id"
 )
-_OPEN_AT_ONCE = text(
+_OPEN_AT_ONCE = (
     "WITH same AS (SELECT coalesce(jsonb_object_agg(id, \"end\"), '{}') "
-    '= CAST(:known AS jsonb) AS so FROM silence WHERE "end" > :now), '
-    f"new AS (INSERT INTO alert ({_NAMES}) SELECT {_NAMES} FROM {recordset(alert)}, same WHERE so "
+    '= CAST(%(known)s AS jsonb) AS so FROM silence WHERE "end" > %(now)s), '
+    f"new AS (INSERT INTO alert ({_NAMES}) "
+    f"SELECT {_NAMES} FROM {recordset(alert, '%(rows)s')}, same WHERE so "
     "ON CONFLICT (open_key) DO NOTHING RETURNING open_key, id), "
-    "said AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) "
+    "said AS (SELECT * FROM json_to_recordset(CAST(%(rows)s AS json)) "
     "AS s(open_key text, opened_at double precision, integration text, told text)), "
     "tell AS (INSERT INTO event (at, kind, subject, actor, data) "
     "SELECT opened_at, 'alert.opened', 'alert/' || id, left(integration, 200), told "
@@ -147,10 +148,18 @@ _OPEN = _ROWS.where(text("open_key IN (SELECT value FROM json_each(:keys))")).or
 """The same on SQLite."""
 _BY_IDS = _ROWS.where(alert.c.id.in_(bindparam("ids", expanding=True))).order_by(alert.c.id)
 _DUE = (
-    _ROWS.where(alert.c.due_at <= bindparam("now"))
+    select(*(alert.c[n] for n in Due._fields))
+    .where(alert.c.due_at <= bindparam("now"))
     .order_by(alert.c.urgency, alert.c.due_at, alert.c.id)
     .limit(bindparam("most", type_=Integer))
 )
+_STATES = {str(s): s for s in AlertState}
+_URGENCIES = {str(u): u for u in Urgency}
+_ON_PAGE = (
+    "UPDATE alert SET page_id = :page, due_at = CASE WHEN state = 'open' THEN NULL ELSE :now END "
+)
+_SET_PAGE = text(f"{_ON_PAGE} WHERE id = ANY(:ids)")
+_SET_PAGE_SQLITE = text(f"{_ON_PAGE} WHERE id IN (SELECT value FROM json_each(:ids))")
 WAITING = exists().where(alert.c.due_at <= bindparam("now"))
 """Whether an alert is due at ``now``: a question for `watchkeeper.store.asking`."""
 
@@ -184,19 +193,20 @@ def insert_open(conn: Connection, made: Sequence[Alert]) -> dict[str, int]:
     return _insert_open_sqlite(conn, rows)
 
 
-def open_at_once(
-    conn: Connection, made: Sequence[Alert], told: Sequence[str], known: str, now: Seconds
-) -> dict[str, int]:
+async def open_at_once(
+    direct: Direct, made: Sequence[Alert], told: Sequence[str], known: str, now: Seconds
+) -> dict[str, int] | None:
     """PostgreSQL: `insert_open` and its entries in the timeline in one statement, if the silences
     in force at ``now`` are those that the alerts were made with. Else nothing is done.
 
     ``told``: what the timeline is told of each alert, as JSON; ``known``: these silences, as a JSON
-    object of their ends by id. One round trip instead of three (measured: two thirds of the time).
+    object of their ends by id. None: there was trouble.
     """
     rows = [{**_values(a), "told": t} for a, t in zip(made, told, strict=True)]
     rows.sort(key=lambda r: str(r["open_key"]))
-    found = conn.execute(_OPEN_AT_ONCE, {"rows": as_json(rows), "known": known, "now": now})
-    return {row[0]: int(row[1]) for row in found.all()}
+    values = {"rows": as_json(rows), "known": known, "now": now}
+    found = await direct.rows(_OPEN_AT_ONCE, values)
+    return None if found is None else {key: int(alert_id) for key, alert_id in found}
 
 
 def _insert_open_sqlite(conn: Connection, rows: Sequence[dict[str, object]]) -> dict[str, int]:
@@ -237,9 +247,12 @@ def _update_sqlite(rows: int) -> str:
     )
 
 
-def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
+def due(conn: Connection, now: Seconds, limit: int) -> list[Due]:
     """Alerts that the engine must look at, pages first."""
-    return [_alert(row) for row in conn.execute(_DUE, {"now": now, "most": limit}).all()]
+    return [
+        Due(i, _STATES[state], _URGENCIES[urgency], *rest)
+        for i, state, urgency, *rest in conn.execute(_DUE, {"now": now, "most": limit}).all()
+    ]
 
 
 def to_close(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
@@ -258,11 +271,14 @@ def set_page(conn: Connection, ids: Sequence[int], page_id: int, now: Seconds) -
     One that another transaction closed or acknowledged since it was read is due, so that its page
     is told.
     """
-    still_open = alert.c.state == str(AlertState.OPEN)
-    _update(conn, ids, page_id=page_id, due_at=case((still_open, None), else_=now))
+    values = {"page": page_id, "now": now}
+    if conn.dialect.name == "postgresql":
+        conn.execute(_SET_PAGE, {**values, "ids": list(ids)})
+    else:
+        conn.execute(_SET_PAGE_SQLITE, {**values, "ids": orjson.dumps(ids).decode()})
 
 
-def done_with(conn: Connection, seen: Sequence[Alert]) -> None:
+def done_with(conn: Connection, seen: Sequence[Due]) -> None:
     """Nothing waits for these any more, but for those that have changed since they were read."""
     for state in {a.state for a in seen}:
         ids = [a.id for a in seen if a.state is state]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from watchkeeper.alerting import store
 from watchkeeper.alerting.accepting import Accepted, accept, accept_many
 from watchkeeper.alerting.folding import closed as _closed
-from watchkeeper.alerting.model import Alert, AlertState
+from watchkeeper.alerting.model import Alert, AlertState, Due
 from watchkeeper.alerting.policies import rules as policy_rules
 from watchkeeper.alerting.policies.reading import lookup_of
 from watchkeeper.alerting.store import (
@@ -84,7 +84,7 @@ def _lookup(conn: Connection, specs: Specs, fleet: Fleet) -> policy_rules.Lookup
 # ---------------------------------------------------------------- the engine and people
 
 
-def due(conn: Connection, now: Seconds, limit: int) -> list[Alert]:
+def due(conn: Connection, now: Seconds, limit: int) -> list[Due]:
     """Alerts to be routed or settled."""
     return store.due(conn, now, limit)
 
@@ -94,7 +94,7 @@ def attach(conn: Connection, ids: Sequence[int], page_id: int, now: Seconds) -> 
     store.set_page(conn, ids, page_id, now)
 
 
-def settled(conn: Connection, seen: Sequence[Alert]) -> None:
+def settled(conn: Connection, seen: Sequence[Due]) -> None:
     """What these changes meant for their pages is done; later ones are not."""
     store.done_with(conn, seen)
 

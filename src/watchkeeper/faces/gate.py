@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -95,10 +96,12 @@ class Gate:
         """A question with how the budgets stand that decide it now. Raises NotFound."""
         return Asked(question, self.standings(question.service), self._uids())
 
-    def check_many(self, asked: Sequence[Asked]) -> Future[list[Decision]]:
+    async def check_many(self, asked: Sequence[Asked]) -> list[Decision]:
         """Decide several questions in one transaction."""
         now, secret = self.duty.clock.now(), self.duty.site.secret
-        return self.duty.db.submit(lambda conn: work.check_many(conn, asked, secret, now))
+        return await asyncio.wrap_future(
+            self.duty.db.submit(lambda conn: work.check_many(conn, asked, secret, now))
+        )
 
     def standings(self, service: str) -> Sequence[Standing]:
         """How the budgets stand that rule a service's releases. Raises NotFound."""

@@ -45,25 +45,34 @@ class GateDoor:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        secret = _bearer(scope)
-        principal = await self._principal(secret) if secret else None
-        # Whoever may not ask is told so by the guard, as everywhere.
-        if principal is None or not may(principal, Permission.PUSH):
-            await self.app(scope, receive, send)
-            return
         try:
+            answer = await self._answered(scope, receive)
+        except ConnectionError:
+            return  # whoever asked is gone
+        if answer is None:
+            await self.app(scope, receive, send)
+        else:
+            await _answer(send, *answer)
+
+    async def _answered(self, scope: Scope, receive: Receive) -> tuple[int, bytes] | None:
+        """Status and body. None for whoever may not ask: the guard says so, as everywhere."""
+        try:
+            secret = _bearer(scope)
+            principal = await self._principal(secret) if secret else None
+            if principal is None or not may(principal, Permission.PUSH):
+                return None
             body = CheckIn.model_validate_json(await _body(receive))
             made = await self._decide(self.gate.asked(asked_in(body, principal.name)))
-            status, said = 200, decision_json(made)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            status = 400
             said = {"error": f"{where}: {first['msg']}" if where else first["msg"],
                     "hint": "See /api/v1/openapi.json for what is expected."}  # fmt: skip
+            return 400, orjson.dumps(said)
         except WatchkeeperError as error:
-            status, said = error.http_status, {"error": error.message, "hint": error.hint}
-        await _answer(send, status, orjson.dumps(said))
+            said = {"error": error.message, "hint": error.hint}
+            return error.http_status, orjson.dumps(said)
+        return 200, orjson.dumps(decision_json(made))
 
     async def _principal(self, secret: str) -> Principal | None:
         hashed, now = digest(secret), time.monotonic()

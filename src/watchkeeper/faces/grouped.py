@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from watchkeeper.kernel.courtesy import answering
 from watchkeeper.kernel.errors import StoreError
@@ -30,16 +29,19 @@ class Grouped(Generic[T, R]):
     """Used from one event loop; one transaction is under way at a time.
 
     ``submit`` has items done in one transaction, and gives a result for each in order. ``most``
-    items share it. What is refused together, but by the database, is tried one by one: one of them
-    is the cause, and the others must not suffer for it.
+    items share it; ``rest`` gives the seconds to wait for them, see `REST`. What is refused
+    together, but by the database, is tried one by one: one of them is the cause, and the others
+    must not suffer for it.
     """
 
-    submit: Callable[[Sequence[T]], Future[list[R]]]
+    submit: Callable[[Sequence[T]], Awaitable[list[R]]]
     most: int
+    rest: Callable[[], float] = lambda: REST
     _waiting: list[_One[T, R]] = field(default_factory=list)
     _busy: bool = False
     _rest: asyncio.TimerHandle | None = None
     _expected: int = 0
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __len__(self) -> int:
         """How many wait."""
@@ -67,36 +69,40 @@ class Grouped(Generic[T, R]):
             self._busy = False
             return
         batch, self._waiting = self._waiting[: self.most], self._waiting[self.most :]
-        future = self.submit([one.item for one in batch])
-        future.add_done_callback(lambda f: loop.call_soon_threadsafe(self._ended, loop, batch, f))
+        self._begin(loop, self._together(loop, batch))
 
-    def _ended(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_One[T, R]], future: Future[list[R]]
-    ) -> None:
+    def _begin(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+        task = loop.create_task(work)
+        self._under_way.add(task)  # the loop itself would let it be collected
+        task.add_done_callback(self._under_way.discard)
+
+    async def _together(self, loop: asyncio.AbstractEventLoop, batch: list[_One[T, R]]) -> None:
+        results: list[R] = []
+        error: BaseException | None = None
+        try:
+            results = await self.submit([one.item for one in batch])
+        except BaseException as e:
+            error = e
         self._expected = min(len(batch) + len(self._waiting), self.most)
-        self._rest = loop.call_later(REST, self._flush, loop)
-        error = future.exception()
+        self._rest = loop.call_later(self.rest(), self._flush, loop)
         if error is None:
-            for one, result in zip(batch, future.result(), strict=True):
+            for one, result in zip(batch, results, strict=True):
                 if not one.done.done():
                     one.done.set_result(result)
-        elif len(batch) > 1 and not isinstance(error, StoreError):
+        elif len(batch) > 1 and isinstance(error, Exception) and not isinstance(error, StoreError):
             for one in batch:
-                alone = self.submit([one.item])
-                alone.add_done_callback(
-                    lambda f, one=one: loop.call_soon_threadsafe(_give, one, f)  # type: ignore[misc]
-                )
+                self._begin(loop, self._alone(one))
         else:
             for one in batch:
                 if not one.done.done():
                     one.done.set_exception(error)
 
-
-def _give(one: _One[T, R], future: Future[list[R]]) -> None:
-    if one.done.done():
-        return
-    error = future.exception()
-    if error is None:
-        one.done.set_result(future.result()[0])
-    else:
-        one.done.set_exception(error)
+    async def _alone(self, one: _One[T, R]) -> None:
+        try:
+            (result,) = await self.submit([one.item])
+        except Exception as error:
+            if not one.done.done():
+                one.done.set_exception(error)
+        else:
+            if not one.done.done():
+                one.done.set_result(result)

@@ -176,6 +176,10 @@ class Intake:
         self._buckets: dict[str, Bucket] = {}
         self._fresh = Unique()
 
+    def close(self) -> None:
+        """Nothing more comes in."""
+        self._gathering.close()
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
         try:

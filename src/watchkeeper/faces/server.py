@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Receive, Send
+from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Asked
 
 from watchkeeper.access.model import Scope
@@ -67,7 +67,7 @@ def build_server(
     anonymous: frozenset[Scope] = frozenset(),
     duty: Duty | None = None,
     mail: socket.socket | None = None,
-) -> Starlette:
+) -> ASGIApp:
     """The whole application. With a loop, ticking starts and stops with it; alerts come by
     ``mail`` too, where that is given."""
 
@@ -81,6 +81,7 @@ def build_server(
         finally:
             if letterbox is not None:
                 letterbox.close()
+            intake.close()
             if loop is not None:
                 await run_in_threadpool(loop.stop)
 
@@ -89,11 +90,9 @@ def build_server(
     call = loop.pager.wake if loop is not None and loop.pager is not None else duty.wake
     intake = Intake(services, call)
     status_pages = status_pages_of(duty)
-    return Starlette(
+    pages = Starlette(
         routes=[*status_routes(status_pages, services), *_routes(services, duty)],
         middleware=[
-            Middleware(IntakeDoor, intake=intake),
-            Middleware(GateDoor, gate=gate_of(duty)),
             Middleware(
                 Guard,
                 db=services.db,
@@ -107,6 +106,8 @@ def build_server(
         exception_handlers={WatchkeeperError: _our_error},
         lifespan=lifespan,
     )
+    # Outermost: what comes thousands a second passes through nothing that it does not need.
+    return IntakeDoor(GateDoor(pages, gate_of(duty)), intake)
 
 
 async def _letterbox(intake: Intake, where: socket.socket) -> asyncio.Server:

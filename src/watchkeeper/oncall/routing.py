@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from watchkeeper.alerting.model import RANK, Alert, Urgency
+from watchkeeper.alerting.model import RANK, Due, Urgency
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.spec.duty import EscalationPolicyDefinition
 from watchkeeper.spec.model import Specs
@@ -36,25 +36,26 @@ class Placement:
 
     group: str
     page_id: int | None
-    alerts: list[Alert] = field(default_factory=list)
+    alerts: list[Due] = field(default_factory=list)
 
 
-def group_of(alert: Alert) -> str:
+def group_of(alert: Due) -> str:
     """Alerts of one group share a page: the service, or else the integration it came by."""
     return alert.service or f"integration:{alert.integration}"
 
 
 def place(
-    alerts: Sequence[Alert], pages: Sequence[OpenPage], specs: Specs, now: Seconds
+    alerts: Sequence[Due], pages: Sequence[OpenPage], specs: Specs, now: Seconds
 ) -> list[Placement]:
     """Where each alert goes. Callees first, so that their callers find their page."""
     graph = {name: s.depends_on for name, s in specs.services.items()}
+    causes = {service: dependencies(service, graph) for service in {a.service for a in alerts}}
     placed: dict[str, Placement] = {}
     # Those that run come last, so that they win over those that have ended.
     inorder = sorted(pages, key=lambda p: (not p.ended, p.id))
     by_group = {p.group: p for p in inorder if _takes(p, now)}
-    for alert in _callees_first(alerts, graph):
-        group = _group_for(alert, by_group, placed, graph)
+    for alert in _callees_first(alerts, causes):
+        group = _group_for(alert, by_group, placed, causes[alert.service])
         if group not in placed:
             page = by_group.get(group)
             fits = page is not None and _fits(page, alert)
@@ -67,30 +68,30 @@ def _takes(page: OpenPage, now: Seconds) -> bool:
     return page.ended or not page.acked or now - page.last_alert_at < JOIN_ACKED
 
 
-def _callees_first(alerts: Sequence[Alert], graph: Mapping[str, Sequence[str]]) -> Iterable[Alert]:
-    failing = {a.service for a in alerts}
-    depth = {s: len(dependencies(s, graph) & failing) for s in failing}
+def _callees_first(alerts: Sequence[Due], causes: Mapping[str, set[str]]) -> Iterable[Due]:
+    """The most urgent first, and of these those that depend on the fewest others."""
+    depth = {service: len(found & causes.keys()) for service, found in causes.items()}
     return sorted(alerts, key=lambda a: (-RANK[a.urgency], depth[a.service], a.id))
 
 
 def _group_for(
-    alert: Alert,
+    alert: Due,
     pages: Mapping[str, OpenPage],
     placed: Mapping[str, Placement],
-    graph: Mapping[str, Sequence[str]],
+    causes: set[str],
 ) -> str:
     own = group_of(alert)
-    for group in (own, *sorted(dependencies(alert.service, graph))):
+    for group in (own, *sorted(causes)):
         page, there = pages.get(group), placed.get(group)
         # A cause that is over explains nothing new of what depends on it.
         if page is not None and _fits(page, alert) and (group == own or not page.ended):
             return group
-        if there and max(RANK[a.urgency] for a in there.alerts) >= RANK[alert.urgency]:
+        if there:  # the most urgent were placed first: it waits for one as urgent already
             return group
     return own
 
 
-def _fits(page: OpenPage, alert: Alert) -> bool:
+def _fits(page: OpenPage, alert: Due) -> bool:
     """A page takes what is no more urgent. One that is over comes back only for its like: the
     ticket that is left of an outage is no reason to go on calling for the outage."""
     if page.ended:
@@ -110,7 +111,7 @@ def dependencies(service: str, graph: Mapping[str, Sequence[str]]) -> set[str]:
     return found
 
 
-def policy_for(alert: Alert, group: str, specs: Specs) -> EscalationPolicyDefinition | None:
+def policy_for(alert: Due, group: str, specs: Specs) -> EscalationPolicyDefinition | None:
     """The alert's own, else its service's (see `policy_of_service`)."""
     policies = specs.duty.escalation_policies
     if alert.escalation_policy and alert.escalation_policy in policies:

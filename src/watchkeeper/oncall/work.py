@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from watchkeeper.alerting import work as alerts_work
-from watchkeeper.alerting.model import RANK, Alert, AlertState, Signal, SignalAction
+from watchkeeper.alerting.model import RANK, AlertState, Due, Signal, SignalAction
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.kernel.errors import NotFound, UserError
 from watchkeeper.notify import outbox
@@ -75,7 +75,7 @@ def _put(conn: Connection, placement: Placement, specs: Specs, site: Site, now: 
 
 
 def _join(
-    conn: Connection, page: Page, alerts: Sequence[Alert], site: Site, now: Seconds, *, back: bool
+    conn: Connection, page: Page, alerts: Sequence[Due], site: Site, now: Seconds, *, back: bool
 ) -> None:
     ids = [a.id for a in alerts]
     joined = replace(page, alerts=page.alerts + len(alerts), last_alert_at=now)
@@ -127,7 +127,7 @@ def _open(conn: Connection, placement: Placement, specs: Specs, now: Seconds) ->
     return page
 
 
-def _settle(conn: Connection, changed: Sequence[Alert], site: Site, now: Seconds) -> None:
+def _settle(conn: Connection, changed: Sequence[Due], site: Site, now: Seconds) -> None:
     pages = {a.page_id: a for a in changed if a.page_id is not None}
     for page_id, alert in pages.items():
         page = store.get(conn, page_id)
@@ -137,7 +137,9 @@ def _settle(conn: Connection, changed: Sequence[Alert], site: Site, now: Seconds
         if not states - {AlertState.CLOSED}:
             _end(conn, page, site, now)
         elif AlertState.OPEN not in states and page.state is PageState.OPEN:
-            by = str(alert.details.get("acknowledged_by", "") or alert.integration)
+            acked = alerts_work.get(conn, alert.id)
+            by = str(acked.details.get("acknowledged_by", "")) if acked else ""
+            by = by or alert.integration
             _acknowledge(conn, page, by, site, now)
 
 

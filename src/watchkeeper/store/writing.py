@@ -87,13 +87,13 @@ def _values(table: str, names: tuple[str, ...], rows: int, ending: str) -> str:
     return f'INSERT INTO "{table}" ({columns}) VALUES {", ".join([one] * rows)} {ending}'
 
 
-def recordset(table: Table) -> str:
-    """PostgreSQL: the parameter ``:rows`` (see `as_json`) as rows of this table.
+def recordset(table: Table, rows: str = ":rows") -> str:
+    """PostgreSQL: the parameter ``rows`` (see `as_json`) as rows of this table.
 
     One short statement and one parameter, however many rows: the driver prepares it once, where a
     long list of values would be read anew each time (measured: a third of the time for 16 rows).
     """
-    return f'json_populate_recordset(NULL::"{table.name}", CAST(:rows AS json))'
+    return f'json_populate_recordset(NULL::"{table.name}", CAST({rows} AS json))'
 
 
 def as_json(rows: Sequence[Mapping[str, object]]) -> str:
