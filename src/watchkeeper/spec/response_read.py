@@ -67,6 +67,8 @@ class ResponseRead:
     """The incident policy: there is one."""
     channels: list[tuple[Reader, str, str]] = field(default_factory=list)
     """Status pages, by the reader of their spec, and the key and channel that tell for each."""
+    templates: list[tuple[Reader, str]] = field(default_factory=list)
+    """Texts for status updates, and the severity that each is for."""
 
 
 def resolve_response(read: ResponseRead, duty: Duty) -> Response:
@@ -84,8 +86,12 @@ def resolve_response(read: ResponseRead, duty: Duty) -> Response:
                 "missing", f"channel '{name}' has no secret", "one, which signs what is posted",
                 f"add secret: {{env: …}} to the settings of '{name}'", key=key,
             )  # fmt: skip
+    severities = read.severities or dict(SEVERITIES)
+    for item, severity in read.templates:
+        if severity not in severities:
+            _no_severity(item, severity, severities, "severity")
     return Response(
-        read.severities or dict(SEVERITIES),
+        severities,
         read.roles or dict(ROLES),
         read.mitigations,
         read.status_pages,
@@ -199,11 +205,17 @@ def known_severities(item: Reader, severities: Mapping[str, SeverityDefinition])
         if name in severities:
             found.append(name)
             continue
-        at.fault(
-            "dangling", f"there is no severity '{name}'", f"one of: {', '.join(severities)}",
-            did_you_mean(name, severities) or "define it, or mend 'severities'",
-        )  # fmt: skip
+        _no_severity(at, name, severities)
     return tuple(found)
+
+
+def _no_severity(
+    at: Reader, name: str, severities: Mapping[str, SeverityDefinition], key: str | None = None
+) -> None:
+    at.fault(
+        "dangling", f"there is no severity '{name}'", f"one of: {', '.join(severities)}",
+        did_you_mean(name, severities) or f"define it, or mend '{key or 'severities'}'", key=key,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- status pages
@@ -223,9 +235,11 @@ def read_status_page(reader: Reader, duty: DutyRead, response: ResponseRead) -> 
     url = web_address(spec, "url")
     found = {key: duty.refer(spec, key, "Channel") for key in TELLS}
     response.channels += [(spec, key, channel) for key, channel in found.items() if channel]
-    templates = tuple(
-        t for i, n in _named(spec, "templates", TEMPLATE_KEYS) for t in _template(i, n)
-    )
+    named = _named(spec, "templates", TEMPLATE_KEYS)
+    templates = tuple(t for item, called in named for t in _template(item, called))
+    response.templates += [
+        (item, item.text("severity")) for item, _ in named if item.has("severity")
+    ]
     response.status_pages[name] = StatusPageDefinition(
         name, display, reader.place(), spec.flag("public"), components, url, found["channel"],
         spec.text("description"), found["webhooks"],
