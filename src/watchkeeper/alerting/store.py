@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -37,14 +36,13 @@ from watchkeeper.alerting.model import Alert, AlertState, Due, Urgency
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
 from watchkeeper.store.direct import Direct
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import as_json, insert_new, insert_parts, recordset, upsert
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 alert = Table(
     "alert",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("open_key", String(700), unique=True),
     Column("integration", String(200), nullable=False),
     Column("key", String(500), nullable=False),
@@ -58,7 +56,7 @@ alert = Table(
     Column("count", Integer, nullable=False),
     Column("closed_at", Double),
     Column("escalation_policy", String(200)),
-    Column("page_id", _ID),
+    Column("page_id", ID),
     Column("due_at", Double),
     Column("auto_close", Double),
     Column("quiet", String(500), nullable=False),

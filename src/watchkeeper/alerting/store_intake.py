@@ -9,9 +9,8 @@ from sqlalchemy import BigInteger, Column, Connection, Double, Integer, String, 
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, insert_rows
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 intake_count = Table(
     "intake_count",
@@ -27,7 +26,7 @@ intake_count = Table(
 received = Table(
     "received",
     metadata,
-    Column("alert_id", _ID, primary_key=True, autoincrement=False),
+    Column("alert_id", ID, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
     Column("content_type", String(200), nullable=False),
     Column("size", Integer, nullable=False),

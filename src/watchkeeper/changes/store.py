@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
     Index,
-    Integer,
     String,
     Table,
     Text,
@@ -32,9 +30,8 @@ from watchkeeper.changes.model import Change, ChangeKind, Intent, Outcome, Repor
 from watchkeeper.changes.rules import MOST_REPORTS, until
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, insert_rows
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 LONGEST = 31 * 86400.0
 """Seconds before an interval in which a change that reaches into it may have begun."""
@@ -44,7 +41,7 @@ Cursor = tuple[Seconds, int]
 change = Table(
     "change",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("key", String(700), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("intent", String(20), nullable=False),
@@ -72,7 +69,7 @@ change_service = Table(
     metadata,
     Column("service", String(300), primary_key=True),
     Column("started_at", Double, primary_key=True),
-    Column("change_id", _ID, primary_key=True, autoincrement=False),
+    Column("change_id", ID, primary_key=True, autoincrement=False),
     Column("over_at", Double, nullable=False),
     Column("kind", String(20), nullable=False),
     Index("ix_change_service_change", "change_id"),
@@ -81,7 +78,7 @@ change_service = Table(
 change_report = Table(
     "change_report",
     metadata,
-    Column("change_id", _ID, primary_key=True, autoincrement=False),
+    Column("change_id", ID, primary_key=True, autoincrement=False),
     Column("digest", String(40), primary_key=True),
     Column("by", String(200), nullable=False),
     Column("written_at", Double, nullable=False),

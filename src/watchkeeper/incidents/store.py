@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -40,14 +39,13 @@ from watchkeeper.incidents.model import (
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
 from watchkeeper.store.asking import among
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_rows, upsert
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 incident = Table(
     "incident",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("title", String(300), nullable=False),
     Column("severity", String(50), nullable=False),
     Column("state", String(20), nullable=False),
@@ -63,7 +61,7 @@ incident = Table(
     Column("last_update_at", Double),
     Column("update_due_at", Double),
     Column("due_at", Double),
-    Column("merged_into", _ID),
+    Column("merged_into", ID),
     Column("drill", Boolean, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("entries", Integer, nullable=False),
@@ -79,7 +77,7 @@ incident = Table(
 incident_part = Table(
     "incident_part",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Column("kind", String(20), primary_key=True),  # service, slo, journey, page, cause
     Column("name", String(300), primary_key=True),
     Index("ix_incident_part_name", "kind", "name", "incident_id"),
@@ -88,7 +86,7 @@ incident_part = Table(
 incident_role = Table(
     "incident_role",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Column("role", String(100), primary_key=True),
     Column("user", String(200), nullable=False),
     Column("since", Double, nullable=False),
@@ -99,8 +97,8 @@ incident_role = Table(
 incident_entry = Table(
     "incident_entry",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("incident_id", _ID, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("incident_id", ID, nullable=False),
     Column("number", Integer, nullable=False),
     Column("kind", String(20), nullable=False),
     Column("at", Double, nullable=False),

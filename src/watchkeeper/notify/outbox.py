@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -38,8 +37,7 @@ from sqlalchemy.engine import RowMapping
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.notify.model import MessageKind
 from watchkeeper.store import metadata
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
+from watchkeeper.store.tables import ID
 
 DUE, LEASED, SENT, FAILED, CANCELLED = "due", "leased", "sent", "failed", "cancelled"
 FIRST, NORMAL, LATER, BULK = 0, 1, 5, 9
@@ -49,9 +47,9 @@ subscribers, of which there may be thousands."""
 delivery = Table(
     "delivery",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("key", String(120), nullable=False, unique=True),
-    Column("page_id", _ID),
+    Column("page_id", ID),
     Column("kind", String(20), nullable=False),
     Column("urgency", String(10), nullable=False),
     Column("priority", Integer, nullable=False),
@@ -66,7 +64,7 @@ delivery = Table(
     Column("attempts", Integer, nullable=False),
     Column("owner", String(64)),
     Column("fence", Integer, nullable=False),
-    Column("bundle", _ID),
+    Column("bundle", ID),
     Column("maybe_duplicate", Boolean, nullable=False),
     Column("sent_at", Double),
     Column("provider_id", String(500), nullable=False),

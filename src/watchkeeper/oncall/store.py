@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -35,14 +34,13 @@ from watchkeeper.oncall.routing import OpenPage
 from watchkeeper.oncall.schedule.model import Change
 from watchkeeper.oncall.snapshot import policy_json, policy_of
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, upsert
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 page = Table(
     "page",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("kind", String(10), nullable=False),
     Column("state", String(10), nullable=False),
     Column("service", String(300), nullable=False),
@@ -73,8 +71,8 @@ page = Table(
 page_call = Table(
     "page_call",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("page_id", _ID, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("page_id", ID, nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", Double, nullable=False),
     Column("user", String(200), nullable=False),

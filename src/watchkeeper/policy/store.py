@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -37,9 +36,8 @@ from watchkeeper.policy.model import (
 )
 from watchkeeper.spec.budget import BudgetState, ReleaseKind
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, insert_rows
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 budget_state = Table(
     "budget_state",
@@ -55,7 +53,7 @@ budget_state = Table(
 gate_exception = Table(
     "gate_exception",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("service", String(200), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("ground", String(20), nullable=False),
@@ -76,7 +74,7 @@ gate_exception = Table(
 gate_decision = Table(
     "gate_decision",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("uid", String(40), nullable=False),
     Column("at", Double, nullable=False),
     Column("service", String(200), nullable=False),
@@ -85,7 +83,7 @@ gate_decision = Table(
     Column("state", String(20), nullable=False),
     Column("why", Text, nullable=False),
     Column("policy", String(200), nullable=False),
-    Column("exception_id", _ID),
+    Column("exception_id", ID),
     Column("inputs", Text, nullable=False),
     Column("signature", String(64), nullable=False),
     Index("ix_gate_decision_uid", "uid", unique=True),

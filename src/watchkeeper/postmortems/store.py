@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -28,14 +27,13 @@ from watchkeeper.incidents.store import incident as incident_table
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.postmortems.model import Postmortem, PostmortemState
 from watchkeeper.store import metadata
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
+from watchkeeper.store.tables import ID
 
 postmortem = Table(
     "postmortem",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("incident_id", _ID),
+    Column("id", ID, primary_key=True),
+    Column("incident_id", ID),
     Column("title", String(300), nullable=False),
     Column("state", String(20), nullable=False),
     Column("owner", String(200), nullable=False),
@@ -63,7 +61,7 @@ postmortem = Table(
 postmortem_text = Table(
     "postmortem_text",
     metadata,
-    Column("postmortem_id", _ID, primary_key=True, autoincrement=False),
+    Column("postmortem_id", ID, primary_key=True, autoincrement=False),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
     Column("author", String(200), nullable=False),

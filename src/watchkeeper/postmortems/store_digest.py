@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
     Index,
-    Integer,
     String,
     Table,
     delete,
@@ -22,13 +20,12 @@ from sqlalchemy import (
 
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
+from watchkeeper.store.tables import ID
 
 digest = Table(
     "digest",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("user", String(200), nullable=False),
     Column("channel", String(200), nullable=False),
     Column("address", String(500), nullable=False),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -28,13 +27,12 @@ from sqlalchemy.engine import RowMapping
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.postmortems.model import ActionItem, ActionState, ActionType
 from watchkeeper.store import metadata
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
+from watchkeeper.store.tables import ID
 
 action_item = Table(
     "action_item",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("text", String(500), nullable=False),
     Column("type", String(10), nullable=False),
     Column("state", String(10), nullable=False),
@@ -43,8 +41,8 @@ action_item = Table(
     Column("priority", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("incident_id", _ID),
-    Column("postmortem_id", _ID),
+    Column("incident_id", ID),
+    Column("postmortem_id", ID),
     Column("team", String(200), nullable=False),
     Column("tracker", String(200), nullable=False),
     Column("external", String(200), nullable=False),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -31,15 +30,14 @@ from watchkeeper.postmortems.marks import STRONG
 from watchkeeper.postmortems.recurrence import Kinship, Traits
 from watchkeeper.store import metadata
 from watchkeeper.store.asking import among
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, insert_rows, upsert
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 incident_mark = Table(
     "incident_mark",
     metadata,
     Column("mark", String(300), primary_key=True),
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Index("ix_incident_mark_incident", "incident_id"),
     # So that its index leads from an incident to its marks without a look at the table.
     sqlite_with_rowid=False,
@@ -49,15 +47,15 @@ incident_mark = Table(
 incident_marked = Table(
     "incident_marked",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Column("version", Integer, nullable=False),
 )
 
 recurrence = Table(
     "recurrence",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
-    Column("of", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
+    Column("of", ID, primary_key=True, autoincrement=False),
     Column("kinship", String(10), nullable=False),
     Column("at", Double, nullable=False),
     Column("shared", Text, nullable=False),

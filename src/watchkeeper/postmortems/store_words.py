@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
     Index,
-    Integer,
     Select,
     String,
     Table,
@@ -31,9 +29,9 @@ from sqlalchemy import (
 from watchkeeper.postmortems.store import postmortem
 from watchkeeper.postmortems.terms import MOST_LENGTH, tokens, weights
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_rows
 
-_ID = BigInteger().with_variant(Integer, "sqlite")
 _PHRASE = re.compile(r'"([^"]+)"')
 
 postmortem_word = Table(
@@ -45,7 +43,7 @@ postmortem_word = Table(
         String(MOST_LENGTH).with_variant(String(MOST_LENGTH, collation="C"), "postgresql"),
         primary_key=True,
     ),
-    Column("postmortem_id", _ID, primary_key=True, autoincrement=False),
+    Column("postmortem_id", ID, primary_key=True, autoincrement=False),
     Column("weight", Double, nullable=False),
     Index("ix_postmortem_word_postmortem", "postmortem_id"),
     # What has a word stands together on disk, with its weight.

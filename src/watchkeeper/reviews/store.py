@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -25,9 +24,8 @@ from sqlalchemy.engine import RowMapping
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.reviews.model import Frozen, Note, NoteKind, Review, of_json
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 review = Table(
     "review",
@@ -42,7 +40,7 @@ review = Table(
 review_note = Table(
     "review_note",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("team", String(200), nullable=False),
     Column("week", String(10), nullable=False),
     Column("kind", String(10), nullable=False),

@@ -1,6 +1,6 @@
-"""The registry on which every room hangs its tables."""
+"""The registry on which every room hangs its tables, and the type of their numbers."""
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Integer, MetaData
 
 metadata = MetaData(
     naming_convention={
@@ -9,3 +9,6 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
+
+ID = BigInteger().with_variant(Integer, "sqlite")
+"""Of a number that the database gives: SQLite counts up an INTEGER only."""

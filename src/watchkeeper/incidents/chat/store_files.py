@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     Double,
@@ -21,14 +20,13 @@ from sqlalchemy import (
 
 from watchkeeper.incidents.chat.files import FileInfo
 from watchkeeper.store import metadata
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
+from watchkeeper.store.tables import ID
 
 incident_file = Table(
     "incident_file",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("incident_id", _ID, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("incident_id", ID, nullable=False),
     Column("number", Integer, nullable=False),
     Column("name", String(200), nullable=False),
     Column("type", String(100), nullable=False),

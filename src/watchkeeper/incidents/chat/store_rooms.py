@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -31,14 +30,13 @@ from watchkeeper.incidents.model import IncidentState
 from watchkeeper.incidents.store import incident
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, upsert
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 incident_room = Table(
     "incident_room",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Column("channel", String(200), primary_key=True),
     Column("name", String(100), nullable=False),
     Column("external", String(300), nullable=False),
@@ -60,7 +58,7 @@ incident_room = Table(
 incident_room_message = Table(
     "incident_room_message",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Column("channel", String(200), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("external", String(300), nullable=False),

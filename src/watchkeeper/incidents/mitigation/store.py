@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -30,14 +29,13 @@ from sqlalchemy.engine import RowMapping
 from watchkeeper.incidents.mitigation.model import UNDER_WAY, Help, Run, RunState
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
+from watchkeeper.store.tables import ID
 
 mitigation_run = Table(
     "mitigation_run",
     metadata,
-    Column("id", _ID, primary_key=True),
-    Column("incident_id", _ID, nullable=False),
+    Column("id", ID, primary_key=True),
+    Column("incident_id", ID, nullable=False),
     Column("mitigation", String(300), nullable=False),
     Column("title", String(300), nullable=False),
     Column("kind", String(20), nullable=False),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -33,14 +32,13 @@ from watchkeeper.incidents.status.model import Subscriber
 from watchkeeper.incidents.store import incident, incident_entry
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import asking, metadata
+from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new
-
-_ID = BigInteger().with_variant(Integer, "sqlite")
 
 status_post = Table(
     "status_post",
     metadata,
-    Column("incident_id", _ID, primary_key=True, autoincrement=False),
+    Column("incident_id", ID, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", Double, nullable=False),
     Column("public", Boolean, nullable=False),
@@ -50,12 +48,12 @@ status_post = Table(
 status_notice = Table(
     "status_notice",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("page", String(200), nullable=False),
-    Column("incident_id", _ID, nullable=False),
+    Column("incident_id", ID, nullable=False),
     Column("number", Integer, nullable=False),
     Column("at", Double, nullable=False),
-    Column("reached", _ID, nullable=False),
+    Column("reached", ID, nullable=False),
     Column("planned", String(100), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
@@ -71,7 +69,7 @@ status_planned = Table(
 status_subscriber = Table(
     "status_subscriber",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     Column("page", String(200), nullable=False),
     Column("kind", String(10), nullable=False),
     Column("address", String(500), nullable=False),
