@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     exists,
     func,
     or_,
@@ -35,6 +36,7 @@ from watchkeeper.alerting.folding import open_key
 from watchkeeper.alerting.model import Alert, AlertState, Due, Urgency
 from watchkeeper.kernel.clock import Seconds
 from watchkeeper.store import metadata
+from watchkeeper.store.asking import among
 from watchkeeper.store.direct import Direct
 from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import as_json, insert_new, insert_parts, recordset, upsert
@@ -144,7 +146,6 @@ _HELD = (
 """On PostgreSQL the open alerts of many keys: one text, however many."""
 _OPEN = _ROWS.where(text("open_key IN (SELECT value FROM json_each(:keys))")).order_by(alert.c.id)
 """The same on SQLite."""
-_BY_IDS = _ROWS.where(alert.c.id.in_(bindparam("ids", expanding=True))).order_by(alert.c.id)
 _DUE = (
     select(*(alert.c[n] for n in Due._fields))
     .where(alert.c.due_at <= bindparam("now"))
@@ -153,11 +154,6 @@ _DUE = (
 )
 _STATES = {str(s): s for s in AlertState}
 _URGENCIES = {str(u): u for u in Urgency}
-_ON_PAGE = (
-    "UPDATE alert SET page_id = :page, due_at = CASE WHEN state = 'open' THEN NULL ELSE :now END "
-)
-_SET_PAGE = text(f"{_ON_PAGE} WHERE id = ANY(:ids)")
-_SET_PAGE_SQLITE = text(f"{_ON_PAGE} WHERE id IN (SELECT value FROM json_each(:ids))")
 WAITING = exists().where(alert.c.due_at <= bindparam("now"))
 """Whether an alert is due at ``now``: a question for `watchkeeper.store.asking`."""
 
@@ -269,20 +265,15 @@ def set_page(conn: Connection, ids: Sequence[int], page_id: int, now: Seconds) -
     One that another transaction closed or acknowledged since it was read is due, so that its page
     is told.
     """
-    values = {"page": page_id, "now": now}
-    if conn.dialect.name == "postgresql":
-        conn.execute(_SET_PAGE, {**values, "ids": list(ids)})
-    else:
-        conn.execute(_SET_PAGE_SQLITE, {**values, "ids": orjson.dumps(ids).decode()})
+    still_open = alert.c.state == str(AlertState.OPEN)
+    _update(conn, ids, page_id=page_id, due_at=case((still_open, None), else_=now))
 
 
 def done_with(conn: Connection, seen: Sequence[Due]) -> None:
     """Nothing waits for these any more, but for those that have changed since they were read."""
     for state in {a.state for a in seen}:
-        ids = [a.id for a in seen if a.state is state]
-        for i in range(0, len(ids), _PART):
-            same = alert.c.id.in_(ids[i : i + _PART]), alert.c.state == str(state)
-            conn.execute(update(alert).where(*same).values(due_at=None))
+        ids = among(conn, alert.c.id, [a.id for a in seen if a.state is state])
+        conn.execute(update(alert).where(ids, alert.c.state == str(state)).values(due_at=None))
 
 
 def set_due(conn: Connection, ids: Sequence[int], due_at: Seconds | None) -> None:
@@ -291,18 +282,13 @@ def set_due(conn: Connection, ids: Sequence[int], due_at: Seconds | None) -> Non
 
 
 def _update(conn: Connection, ids: Sequence[int], **values: object) -> None:
-    for i in range(0, len(ids), _PART):
-        part = list(ids[i : i + _PART])
-        conn.execute(update(alert).where(alert.c.id.in_(part)).values(**values))
+    conn.execute(update(alert).where(among(conn, alert.c.id, ids)).values(**values))
 
 
 def by_ids(conn: Connection, ids: Sequence[int]) -> list[Alert]:
     """These alerts, in order of id."""
-    found: list[Alert] = []
-    for i in range(0, len(ids), _PART):
-        part = {"ids": list(ids[i : i + _PART])}
-        found.extend(map(_alert, conn.execute(_BY_IDS, part)))
-    return found
+    query = _ROWS.where(among(conn, alert.c.id, ids)).order_by(alert.c.id)
+    return [_alert(row) for row in conn.execute(query)]
 
 
 def of_page(conn: Connection, page_id: int, limit: int) -> list[Alert]:

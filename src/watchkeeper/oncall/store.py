@@ -34,6 +34,7 @@ from watchkeeper.oncall.routing import OpenPage
 from watchkeeper.oncall.schedule.model import Change
 from watchkeeper.oncall.snapshot import policy_json, policy_of
 from watchkeeper.store import metadata
+from watchkeeper.store.asking import among
 from watchkeeper.store.tables import ID
 from watchkeeper.store.writing import insert_new, upsert
 
@@ -301,11 +302,9 @@ def calls_between(conn: Connection, start: Seconds, end: Seconds) -> list[tuple[
     """The calls of an interval with their pages, for counting load."""
     query = select(page_call).where(page_call.c.at >= start, page_call.c.at < end)
     rows = [CallRow(**dict(row)) for row in conn.execute(query.order_by(page_call.c.id)).mappings()]
-    ids = sorted({row.page_id for row in rows})
-    pages: dict[int, Page] = {}
-    for i in range(0, len(ids), 500):
-        found = conn.execute(select(page).where(page.c.id.in_(ids[i : i + 500]))).mappings()
-        pages.update((row["id"], _page(row)) for row in found)
+    ids = among(conn, page.c.id, sorted({row.page_id for row in rows}))
+    found = conn.execute(select(page).where(ids)).mappings()
+    pages = {row["id"]: _page(row) for row in found}
     return [(row, pages[row.page_id]) for row in rows if row.page_id in pages]
 
 
