@@ -61,7 +61,7 @@ class House:
 
     db: Database
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(NOW))
-    app: Starlette = field(init=False)
+    app: ASGIApp = field(init=False)
     services: Services = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class House:
 
 
 async def _ask(
-    app: Starlette, method: str, path: str, headers: Mapping[str, str], body: bytes, address: str
+    app: ASGIApp, method: str, path: str, headers: Mapping[str, str], body: bytes, address: str
 ) -> Answer:
     where, _, query = path.partition("?")
     scope: dict[str, Any] = {
@@ -140,7 +140,10 @@ async def _ask(
         if message["type"] == "http.response.start":
             begun.set()
 
-    running = asyncio.ensure_future(app(scope, queue.get, send))
+    async def answer() -> None:
+        await app(scope, queue.get, send)
+
+    running = asyncio.ensure_future(answer())
     waiting = asyncio.ensure_future(begun.wait())
     await asyncio.wait({running, waiting}, timeout=30, return_when=asyncio.FIRST_COMPLETED)
     streams = parts and b"text/event-stream" in dict(parts[0]["headers"]).get(b"content-type", b"")
