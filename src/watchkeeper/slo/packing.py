@@ -8,6 +8,7 @@ nearly always are, become compressed int32; others compressed float64. Nothing i
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -55,13 +56,16 @@ def hour_of(data: bytes) -> Array:
 def sum_of(data: bytes, minutes: int) -> Array:
     """What a stored hour's first ``minutes`` add up to, float64 [64, 3].
 
-    The same as ``hour_of(data)[:minutes].sum(axis=0)``, at a third of the time for whole numbers.
+    The same as ``hour_of(data)[:minutes].sum(axis=0)``, at half the time for whole numbers.
     """
     if data[:1] == _EXACT:
         added: Array = hour_of(data)[:minutes].sum(axis=0)
         return added
-    whole = _unplaned(zlib.decompress(data[1:]))
-    summed: Array = whole[:, :, :minutes].sum(axis=2, dtype=np.int64).T.astype(np.float64)
+    total: npt.NDArray[np.int64] = np.zeros((FIELDS, SLOTS), np.int64)
+    for shift, plane in _filled(zlib.decompress(data[1:])):
+        total += plane[:, :, :minutes].sum(axis=2, dtype=np.int64) << shift
+    total[0] = total[1] - total[0]
+    summed: Array = total.T.astype(np.float64)
     return summed
 
 
@@ -77,7 +81,17 @@ def _planes(whole: npt.NDArray[np.int32]) -> bytes:
 
 
 def _unplaned(flat: bytes) -> npt.NDArray[np.int32]:
-    joined = np.ascontiguousarray(np.frombuffer(flat, np.uint8).reshape(4, -1).T).view("<i4")
-    good: npt.NDArray[np.int32] = joined.reshape(FIELDS, SLOTS, HOUR)
-    good[0] = good[1] - good[0]
-    return good
+    whole: npt.NDArray[np.int32] = np.zeros((FIELDS, SLOTS, HOUR), "<i4")
+    for shift, plane in _filled(flat):
+        whole += plane.astype("<i4") << shift
+    whole[0] = whole[1] - whole[0]
+    return whole
+
+
+def _filled(flat: bytes) -> Iterator[tuple[int, npt.NDArray[np.uint8] | npt.NDArray[np.int8]]]:
+    """The planes that are not all zero, and by how many bits each is to be shifted; the highest has
+    the sign. Taken one by one, because to put four bytes side by side takes longer than to add."""
+    planes = np.frombuffer(flat, np.uint8).reshape(4, FIELDS, SLOTS, HOUR)
+    for number, plane in enumerate(planes):
+        if number == 0 or plane.any():
+            yield 8 * number, plane.view(np.int8) if number == 3 else plane
