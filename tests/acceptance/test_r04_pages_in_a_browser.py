@@ -81,15 +81,18 @@ def test_every_page_is_accessible_and_fits_its_width(
     crowded = fleet.services(24, demo="Made for the demo.", hindrance="Slow.", problems=(BROKEN,))
     empty = FakeServices(Fleet((), 0.0, 0), Specs({}, {}, {}, {}, {}, {}))
     found: dict[str, list[str]] = {}
-    with serving(web_app(crowded)) as full, serving(web_app(empty)) as bare:
+    with (
+        serving(web_app(crowded)) as full,
+        serving(web_app(empty)) as bare,
+        page_in(browser, width, 900, theme) as page,
+    ):
         for path in [*(full + p for p in PATHS), bare + "/", bare + "/services", bare + "/sources"]:
-            with page_in(browser, width, 900, theme) as page:
-                page.goto(path)
-                expect(page.locator("h1")).to_be_visible()
-                wider = page.evaluate(
-                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-                )
-                found[path] = findings(page) + ([f"{wider} px too wide"] if wider > 0 else [])
+            page.goto(path)
+            expect(page.locator("h1")).to_be_visible()
+            wider = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            found[path] = findings(page) + ([f"{wider} px too wide"] if wider > 0 else [])
     assert {path: said for path, said in found.items() if said} == {}
 
 
