@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     seconds = 2.0 if given.quick else given.seconds
     refused = 0
+    closed: list[str] = []
     with _ground() as (directory, cluster):
         everyone = _everyone(directory, cluster)
         names = given.only or [n for n in everyone if not (given.quick and n == "alerta")]
@@ -47,7 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 with everyone[name](distinct) as target:
                     outcome = run(target.port, target.requests, CLIENTS, seconds)
                 print(_row(target.name, kind, outcome), flush=True)
+                if outcome.reopened:
+                    closed.append(f"{target.name} closed {outcome.reopened:,} connections")
                 refused += sum(outcome.refused.values())
+    if closed:
+        print(f"\nRequests sent again on new connections: {'; '.join(closed)}.")
     print(f"\nGoal: at least {GOAL_RATE:,.0f} a second with a p99 of at most {GOAL_P99:g} ms.")
     return int(refused > 0)
 
