@@ -88,7 +88,7 @@ def account(found: Account, sessions: int, problem: str) -> str:
     browsers = "this browser only" if sessions <= 1 else f"{sessions} browsers"
     mail = f" · {escape(found.email)}" if found.email else ""
     body = (
-        f'<p class="muted">{escape(found.name)}{mail}</p>'
+        f'<p class="muted">Signs in as {escape(found.name)}{mail}</p>'
         f"<ul><li>{escape(found.role.value)} everywhere</li>{roles}</ul>{_note(problem)}"
         "<h2>Change the password</h2>"
         '<form method="post" action="/account/password" class="signin">'

@@ -23,6 +23,9 @@ from watchkeeper.kernel.errors import UserError
 from watchkeeper.store.timeline import Event
 
 ROWS = 100
+EARLIEST = 1e9
+TIMES = ("at", "until", "start", "end", "due", "began")
+"""The last word of the names of data that are instants, as epoch seconds after `EARLIEST`."""
 FIELDS = ("actor", "subject", "kind", "from", "to")
 
 
@@ -35,7 +38,7 @@ class AuditRow:
     kind: str
     subject: str
     actor: str
-    data: str
+    data: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,26 @@ def _instant(written: str, field: str) -> float | None:
 
 def _row(event: Event) -> AuditRow:
     at = iso(event.at)
-    data = json.dumps(dict(event.data), ensure_ascii=False, sort_keys=True) if event.data else ""
+    data = [(name.replace("_", " "), _said(name, value)) for name, value in event.data.items()]
     return AuditRow(
-        at, at.replace("T", " ").removesuffix("Z"), event.kind, event.subject, event.actor, data
+        at,
+        at.replace("T", " ").removesuffix("Z"),
+        event.kind,
+        event.subject,
+        event.actor,
+        [(name, said) for name, said in sorted(data) if said],
     )
+
+
+def _said(name: str, value: object) -> str:
+    """A value in words: times of day where the name says that it is one, JSON for what is nested.
+    What is empty says nothing."""
+    if value is None or value in ("", [], {}):
+        return ""
+    if isinstance(value, float) and value > EARLIEST and name.rpartition("_")[2] in TIMES:
+        return iso(value).replace("T", " ").replace("Z", " UTC")
+    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
+        return ", ".join(map(str, value))
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

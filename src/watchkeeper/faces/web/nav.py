@@ -1,4 +1,7 @@
-"""The navigation: groups of (key, address, word); a frame names the key of its part."""
+"""The navigation: groups of (key, address, word); a frame names the key of its part.
+
+The audit log is shown to admins, the inbox where there is one.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,7 @@ NAV: Sequence[tuple[str, Sequence[tuple[str, str, str]]]] = (
             ("heartbeats", "/heartbeats", "Heartbeats"),
             ("silences", "/silences", "Silences"),
             ("reach", "/reach", "Reach"),
+            ("audit", "/audit", "Audit log"),
         ),
     ),
 )

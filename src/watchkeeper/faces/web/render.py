@@ -12,7 +12,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope as AsgiScope
 
 from watchkeeper import __version__
-from watchkeeper.access.model import Principal, Scope
+from watchkeeper.access.model import Permission, Principal, Scope
+from watchkeeper.access.roles import may
 from watchkeeper.faces.assets import STATIC, static_url
 from watchkeeper.faces.web import words
 from watchkeeper.faces.web.contract import WebServices
@@ -72,6 +73,7 @@ class Frame:
     alone: int
     responding: int
     inbox: bool
+    admin: bool
 
 
 def frame(request: Request, services: WebServices, here: str) -> Frame:
@@ -95,6 +97,7 @@ def frame(request: Request, services: WebServices, here: str) -> Frame:
         alone=services.alone(),
         responding=services.responding(),
         inbox=any(c.type == "inbox" for c in services.specs().duty.channels.values()),
+        admin=principal is not None and may(principal, Permission.ADMINISTER),
     )
 
 
