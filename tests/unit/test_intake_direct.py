@@ -14,7 +14,7 @@ from tests.support.processes import wait_until
 from watchkeeper.alerting.accepting import Accepted
 from watchkeeper.alerting.model import AlertState, Signal, SignalAction
 from watchkeeper.alerting.work import find
-from watchkeeper.faces.gathering import Gathering
+from watchkeeper.faces.gathering import MOST_DIRECT, Gathering
 from watchkeeper.kernel.clock import VirtualClock
 from watchkeeper.spec.model import Specs
 from watchkeeper.store import Database, direct
@@ -102,6 +102,19 @@ def test_what_is_no_news_is_left_to_the_usual_way_and_the_rest_is_opened(
 
     told(postgres, test)
     assert counts(postgres) == {"old": 2, "new": 1, "x": 1}
+
+
+def test_a_storm_in_one_message_does_not_hold_up_the_loop(
+    postgres: Database, postgres_url: str
+) -> None:
+    async def test(gathering: Gathering) -> None:
+        await keep(gathering, "first")
+        kept = await keep(gathering, *(f"k{i}" for i in range(MOST_DIRECT + 1)))
+        assert all(k.created for k in kept)
+        assert sessions_that_open(postgres_url) == 0
+
+    told(postgres, test)
+    assert len(counts(postgres)) == MOST_DIRECT + 2
 
 
 def test_an_alert_outlives_the_connection_that_would_have_opened_it(

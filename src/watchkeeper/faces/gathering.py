@@ -22,6 +22,8 @@ from watchkeeper.store.direct import Direct
 
 MOST_TOGETHER = 200
 """Messages in one transaction."""
+MOST_DIRECT = 200
+"""Signals that the event loop itself prepares: more would keep others waiting for an answer."""
 MOST_WAITING = 20_000
 """Signals that may wait; beyond that senders are asked to come again."""
 
@@ -93,7 +95,7 @@ class _Together:
 
     async def begin(self, direct: Direct) -> list[list[Accepted]] | None:
         """One statement does when every signal opens an alert. None: it did not."""
-        if not self._hints.mostly_new:
+        if not self._hints.mostly_new or sum(len(m.understood) for m in self._batch) > MOST_DIRECT:
             return None
         accepted = await self._accepting().begin(direct)
         return None if accepted is None or self._told else self._by_message(accepted)
