@@ -129,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         places = {"SQLite": str(directory / "wk.db"), "PostgreSQL": cluster.new_database()}
         for name, url in places.items():
             got, count, broken = measured(url, directory / name, seconds)
-            refused = sum(got.refused.values())
+            refused = sum(got.refused.values()) + got.reopened
             times = " | ".join(f"{got.quantile(q):.1f}" for q in (0.5, 0.99, 1.0))
             print(f"| {name} | {got.rate():,.0f} | {times} | {refused} | {count:,} | {broken} |",
                   flush=True)  # fmt: skip

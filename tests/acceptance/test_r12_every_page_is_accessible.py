@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.alert_place import SLO, filled
-from tests.support.browser import AXE, chromium, page_in, serving
+from tests.support.browser import chromium, findings, page_in, serving
 from tests.support.status_place import StatusPlace, told_of
 from watchkeeper.faces.doors import DOORS
 from watchkeeper.faces.postmortems import Postmortems
@@ -27,14 +27,6 @@ NO_PAGES = re.compile(
 """Doors behind which there is no whole page."""
 CLOSED = ("/setup",)
 """Pages that are there only for who has a key; what is shown without one is checked."""
-CHECK = """async (rules) => {
-    const asked = {resultTypes: ['violations']};
-    if (rules.length) asked.runOnly = rules;
-    const found = await axe.run(document, asked);
-    return found.violations
-        .filter(v => v.impact === 'serious' || v.impact === 'critical')
-        .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary}`));
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +121,9 @@ def test_no_page_has_a_serious_finding_in_light_or_in_dark(
 def checked(page: Page) -> list[str]:
     """Everything in light, with all that is folded unfolded; what colours do again in dark."""
     page.evaluate("for (const d of document.querySelectorAll('main details')) d.open = true")
-    # Evaluated through the debugger, not as a script element: the policy stays in force.
-    page.evaluate(AXE.read_text())
-    found: list[str] = page.evaluate(CHECK, [])
+    found = findings(page)
     page.emulate_media(color_scheme="dark")
-    dark: list[str] = page.evaluate(CHECK, ["color-contrast"])
+    dark = findings(page)
     return found + [f"dark, {line}" for line in dark]
 
 

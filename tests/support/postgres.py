@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -32,7 +33,21 @@ END_OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
 RESTART_NUMBERS = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
+
+
+def sessions(url: str, which: LiteralString, *values: str) -> int:
+    """How many sessions of this database there are of which this condition is true."""
+    with psycopg.connect(url) as conn:
+        found = conn.execute(SESSIONS + which, values).fetchone()
+    return int(found[0]) if found else 0
+
+
+def end_others(url: str) -> int:
+    """End all sessions of this database. How many there were."""
+    with psycopg.connect(url) as conn:
+        return conn.execute(END_OTHERS).rowcount
 
 
 @functools.cache

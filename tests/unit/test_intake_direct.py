@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 
-import psycopg
 import pytest
 
 from tests.support.duty import START, specs
+from tests.support.postgres import end_others, sessions
 from tests.support.processes import wait_until
 from watchkeeper.alerting.accepting import Accepted
 from watchkeeper.alerting.model import AlertState, Signal, SignalAction
@@ -49,30 +49,9 @@ def counts(db: Database) -> dict[str, int]:
         return {a.key: a.count for a in find(conn, limit=1000)}
 
 
-def cut(url: str) -> int:
-    """End every other session of this database. How many there were."""
-    statement = (
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    with psycopg.connect(url) as conn:
-        found = conn.execute(statement).fetchone()
-    return int(found[0]) if found else 0
-
-
-def sessions(url: str, like: str) -> int:
-    """How many sessions of this database last asked something like this."""
-    statement = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE %s"
-    )
-    with psycopg.connect(url) as conn:
-        found = conn.execute(statement, [like]).fetchone()
-    return int(found[0]) if found else 0
-
-
 def sessions_that_open(url: str) -> int:
-    """How many last opened alerts by the one statement."""
-    return sessions(url, "WITH same%")
+    """How many sessions last opened alerts by the one statement."""
+    return sessions(url, "query LIKE %s", "WITH same%")
 
 
 def test_new_alerts_that_come_together_are_opened_by_one_statement(
@@ -127,7 +106,7 @@ def test_an_alert_outlives_the_connection_that_would_have_opened_it(
             await keep(gathering, key)
         assert sessions_that_open(postgres_url) == 1
         postgres.engine.dispose()  # its own connections are asked whether they live
-        assert cut(postgres_url) >= 1
+        assert end_others(postgres_url) >= 1
         (three,) = await keep(gathering, "three")
         assert three.created
         assert sessions_that_open(postgres_url) == 0, "it was opened in the usual way"
@@ -146,7 +125,7 @@ def test_after_trouble_the_usual_way_is_taken_for_a_while(
         for key in ("one", "two"):
             await keep(gathering, key)
         postgres.engine.dispose()
-        cut(postgres_url)
+        end_others(postgres_url)
         for key in ("three", "four"):
             (kept,) = await keep(gathering, key)
             assert kept.created
@@ -163,8 +142,9 @@ def test_a_statement_that_is_given_up_half_way_leaves_no_connection_to_misread(
 
     async def test() -> None:
         slow = asyncio.create_task(asked.rows("SELECT pg_sleep(%(s)s), 'slow'", {"s": 30}))
+        asleep = "query LIKE %s", "SELECT pg_sleep%"
         await asyncio.to_thread(
-            wait_until, lambda: sessions(postgres_url, "SELECT pg_sleep%") == 1, 10, "it is asked"
+            wait_until, lambda: sessions(postgres_url, *asleep) == 1, 10, "it is asked"
         )
         slow.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
-import psycopg
 import pytest
 from sqlalchemy import Connection
 
+from tests.support.postgres import sessions
 from tests.support.processes import wait_until
 from tests.support.slo import rolling, slo, specs
 from watchkeeper.kernel.errors import StoreError, UserError
@@ -60,13 +60,7 @@ def in_its_own(db: Database, work: Callable[[Connection], object]) -> object:
 
 def waits(url: str) -> bool:
     """True when a session of this database waits for a lock."""
-    query = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    with psycopg.connect(url) as conn:
-        found = conn.execute(query).fetchone()
-    return found is not None and found[0] > 0
+    return sessions(url, "wait_event_type = 'Lock'") > 0
 
 
 def meanwhile(

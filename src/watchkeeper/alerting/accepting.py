@@ -92,9 +92,10 @@ class Acceptance:
         """PostgreSQL: open what is new and tell the timeline, in one statement. None when something
         is left for `finish`.
 
-        It opens nothing when other silences are in force than was thought.
+        It opens nothing when other silences are in force than was thought. Worth while when the
+        hints say that most is new; what becomes of the signals is the same anyhow.
         """
-        if not self._hints.mostly_new or not self._rounds:
+        if not self._rounds:
             return None
         known = self._hints.silences
         made = _made(self._arrivals_of(self._rounds[0]), self._specs, lambda: known, self._now)

@@ -49,8 +49,8 @@ def only_reads(conn: Connection) -> bool:
 _Job = tuple[Callable[[Connection], Any], "Future[Any]"]
 _Outcome = tuple["Future[Any]", Any, BaseException | None]
 # As with SQLite, a write that others hold up gives up and says so.
-# A plan kept from when a table was small would read all of it when it has grown.
 _LOCKS = f"-c lock_timeout={BUSY_SECONDS:g}s"
+# A plan kept from when a table was small would read all of it when it has grown.
 _OPTIONS: Mapping[str, Any] = {
     "connect_timeout": 5,
     "options": _LOCKS + " -c plan_cache_mode=force_custom_plan",
